@@ -1,1 +1,3 @@
 //! Aegis.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs))]
+pub mod domain;

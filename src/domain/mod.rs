@@ -1,0 +1,24 @@
+//! What things are: ids, status, asks, receipts, events. Pure.
+//!
+//! Nothing here reads a clock, a file or the environment; callers bring those in as values. The words are the
+//! same in the code, on the wire and in the documentation.
+
+mod ask;
+mod event;
+mod evidence;
+mod id;
+mod message;
+mod receipt;
+mod session;
+mod status;
+mod time;
+
+pub use ask::{Answer, Ask, AskKind, AskVia, How, Remember, Resolution};
+pub use event::{Action, Event, EventData, Position};
+pub use evidence::{Confidence, Evidence, Source, StatusReport};
+pub use id::{AskId, ConversationId, Epoch, ReceiptId, SessionId};
+pub use message::{ContentType, Message, MessageQuery, MessagePage, Role};
+pub use receipt::{Delivery, Outcome, Receipt, ReceiptState, Step, WhenBusy};
+pub use session::{LastMessage, PermissionMode, Session, SessionSpec};
+pub use status::{Attention, EndCause, Ending, ErrorKind, Limit, SessionStatus, Signal, StatusWord, TurnError, Under};
+pub use time::Timestamp;
