@@ -1,3 +1,4 @@
 //! Aegis.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs))]
 pub mod domain;
+pub mod wire;
