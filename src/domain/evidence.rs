@@ -88,7 +88,8 @@ impl StatusReport {
     /// Builds a report whose confidence follows from the source.
     #[must_use]
     pub fn new(status: SessionStatus, since: Timestamp, source: Source) -> Self {
-        let confidence = if status.word() == StatusWord::Unknown { Confidence::Low } else { source.confidence() };
+        let confidence =
+            if status.word() == StatusWord::Unknown { Confidence::Low } else { source.confidence() };
         Self { status, since, source, confidence }
     }
 

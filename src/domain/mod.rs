@@ -4,6 +4,7 @@
 //! same in the code, on the wire and in the documentation.
 
 mod ask;
+mod error;
 mod event;
 mod evidence;
 mod id;
@@ -14,11 +15,14 @@ mod status;
 mod time;
 
 pub use ask::{Answer, Ask, AskKind, AskVia, How, Remember, Resolution};
+pub use error::{ErrorCode, OpError};
 pub use event::{Action, Event, EventData, Position};
 pub use evidence::{Confidence, Evidence, Source, StatusReport};
 pub use id::{AskId, ConversationId, Epoch, ReceiptId, SessionId};
-pub use message::{ContentType, Message, MessageQuery, MessagePage, Role};
+pub use message::{ContentType, Message, MessagePage, MessageQuery, Role};
 pub use receipt::{Delivery, Outcome, Receipt, ReceiptState, Step, WhenBusy};
 pub use session::{LastMessage, PermissionMode, Session, SessionSpec};
-pub use status::{Attention, EndCause, Ending, ErrorKind, Limit, SessionStatus, Signal, StatusWord, TurnError, Under};
+pub use status::{
+    Attention, EndCause, Ending, ErrorKind, Limit, SessionStatus, Signal, StatusWord, TurnError, Under,
+};
 pub use time::Timestamp;

@@ -269,9 +269,12 @@ impl SessionStatus {
         match self {
             Self::Working | Self::Stalled => true,
             Self::PermissionPrompt { under } | Self::Asking { under } => *under == Under::Working,
-            Self::Starting | Self::Idle | Self::RateLimited(_) | Self::Error(_) | Self::Ended(_) | Self::Unknown => {
-                false
-            }
+            Self::Starting
+            | Self::Idle
+            | Self::RateLimited(_)
+            | Self::Error(_)
+            | Self::Ended(_)
+            | Self::Unknown => false,
         }
     }
 
@@ -375,7 +378,9 @@ impl SessionStatus {
             Self::Starting => Under::Starting,
             Self::Working | Self::Stalled => Under::Working,
             Self::PermissionPrompt { under } | Self::Asking { under } => *under,
-            Self::Idle | Self::RateLimited(_) | Self::Error(_) | Self::Ended(_) | Self::Unknown => Under::Idle,
+            Self::Idle | Self::RateLimited(_) | Self::Error(_) | Self::Ended(_) | Self::Unknown => {
+                Under::Idle
+            }
         }
     }
 
@@ -430,7 +435,11 @@ mod tests {
     #[case::prompt_while_starting(SessionStatus::Starting, Signal::TurnStarted, Some(SessionStatus::Working))]
     #[case::end(SessionStatus::Working, Signal::TurnEnded, Some(SessionStatus::Idle))]
     #[case::end_twice(SessionStatus::Idle, Signal::TurnEnded, None)]
-    #[case::failure(SessionStatus::Working, Signal::TurnFailed(failure()), Some(SessionStatus::Error(failure())))]
+    #[case::failure(
+        SessionStatus::Working,
+        Signal::TurnFailed(failure()),
+        Some(SessionStatus::Error(failure()))
+    )]
     #[case::failure_stands(SessionStatus::Error(failure()), Signal::TurnEnded, None)]
     #[case::failure_left(SessionStatus::Error(failure()), Signal::TurnStarted, Some(SessionStatus::Working))]
     #[case::ask(SessionStatus::Working, Signal::Asks(Attention::Permission), Some(PROMPT))]

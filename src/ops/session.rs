@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Aegis, Caller, OpError};
-use crate::domain::{Evidence, PermissionMode, Receipt, Session, StatusWord};
-use crate::engine::NewSession;
+use super::{Aegis, Caller};
+use crate::domain::{ErrorCode, Evidence, OpError, PermissionMode, Receipt, Session, StatusWord};
+use crate::engine::{Detail, ListQuery, NewSession};
 
 /// Asks for a session.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -179,9 +179,12 @@ impl Aegis {
     ///
     /// `work_dir_refused`, `name_taken`, `claude_not_found`, `claude_unsupported`, `no_such_conversation`,
     /// `prompt_refused`, `prompt_too_large`, `key_reused`, `launch_failed`, `storage_failed`, `own_session`.
-    pub async fn create_session(&self, caller: &Caller, req: CreateSession) -> Result<SessionCreated, OpError> {
-        self.guard_mode(caller, req.permission_mode).await?;
-        let created = self.engine.create(NewSession::from_request(req, caller), &caller.surface).await?;
+    pub async fn create_session(
+        &self,
+        caller: &Caller,
+        req: CreateSession,
+    ) -> Result<SessionCreated, OpError> {
+        let created = self.engine.create(new_session(req, caller)).await?;
         Ok(SessionCreated { session: created.session, reused: created.reused, receipt: created.receipt })
     }
 
@@ -191,7 +194,18 @@ impl Aegis {
     ///
     /// `invalid_argument` for a bad cursor or limit, `storage_failed`.
     pub async fn list_sessions(&self, _: &Caller, req: ListSessions) -> Result<SessionList, OpError> {
-        self.engine.list(req).await
+        let limit = req.limit.unwrap_or(50);
+        if !(1..=200).contains(&limit) {
+            return Err(OpError::new(ErrorCode::InvalidArgument, "limit must be from 1 to 200"));
+        }
+        let query = ListQuery {
+            status: req.status,
+            work_dir: req.work_dir,
+            limit: limit as usize,
+            cursor: req.cursor,
+        };
+        let (sessions, next_cursor) = self.engine.list(query).await?;
+        Ok(SessionList { sessions, next_cursor })
     }
 
     /// Tells all that is known about one session.
@@ -200,7 +214,7 @@ impl Aegis {
     ///
     /// `no_such_session`, `ambiguous_session`, `storage_failed`.
     pub async fn get_status(&self, _: &Caller, req: SessionRef) -> Result<SessionDetail, OpError> {
-        self.engine.detail(&req.session_id).await
+        Ok(describe(self.engine.detail(&req.session_id).await?))
     }
 
     /// Ends a session and everything it started.
@@ -209,7 +223,102 @@ impl Aegis {
     ///
     /// `no_such_session`, `own_session`, `holder_unreachable`.
     pub async fn kill_session(&self, caller: &Caller, req: KillSession) -> Result<Session, OpError> {
-        self.guard_own(caller, &req.session_id).await?;
-        self.engine.kill(&req.session_id, req.force.unwrap_or(false), &caller.surface).await
+        let id = self.guard_own(caller, &req.session_id).await?;
+        self.engine.kill(id, req.force.unwrap_or(false), &caller.surface).await
     }
+}
+
+fn new_session(req: CreateSession, caller: &Caller) -> NewSession {
+    NewSession {
+        work_dir: req.work_dir,
+        name: req.name,
+        prompt: req.prompt,
+        permission_mode: req.permission_mode,
+        model: req.model,
+        resume: req.resume_session_id,
+        append_system_prompt: req.append_system_prompt,
+        add_dirs: req.add_dirs.unwrap_or_default(),
+        env: req.env.unwrap_or_default(),
+        reuse: req.reuse.unwrap_or(true),
+        idempotency_key: req.idempotency_key,
+        by: caller.surface.clone(),
+        parent: caller.inside,
+    }
+}
+
+fn describe(detail: Detail) -> SessionDetail {
+    let Detail { session, snapshot, holder_pid } = detail;
+    let holder = HolderHealth {
+        reachable: snapshot.is_some(),
+        pid: holder_pid,
+        version: snapshot.as_ref().map(|s| s.holder_version.clone()),
+    };
+    let next_steps = next_steps(&session);
+    let Some(snapshot) = snapshot else {
+        let health = SessionHealth {
+            alive: false,
+            pid: None,
+            claude_version: None,
+            context_used_pct: None,
+            rss_bytes: None,
+            holder,
+        };
+        return SessionDetail {
+            conversations: session.conversation_id.iter().map(ToString::to_string).collect(),
+            session,
+            health,
+            evidence: Vec::new(),
+            receipts: Vec::new(),
+            transcript_path: None,
+            background_tasks: 0,
+            next_steps,
+        };
+    };
+    SessionDetail {
+        health: SessionHealth {
+            alive: snapshot.pid.is_some(),
+            pid: snapshot.pid,
+            claude_version: snapshot.claude_version,
+            context_used_pct: snapshot.context_used_pct,
+            rss_bytes: snapshot.rss_bytes,
+            holder,
+        },
+        session,
+        evidence: snapshot.evidence,
+        receipts: snapshot.receipts,
+        conversations: snapshot.conversations.iter().map(ToString::to_string).collect(),
+        transcript_path: snapshot.transcript_path,
+        background_tasks: snapshot.background_tasks,
+        next_steps,
+    }
+}
+
+/// What a caller can do with a session in this status; tool names, since models read this most.
+fn next_steps(session: &Session) -> Vec<String> {
+    let steps: &[&str] = match session.status {
+        StatusWord::Starting | StatusWord::Working => {
+            &["wait_for_session", "interrupt_session to stop the turn"]
+        }
+        StatusWord::Idle => &[
+            "get_transcript to read the answer",
+            "send_message for the next prompt",
+            "kill_session when done",
+        ],
+        StatusWord::PermissionPrompt => &[
+            "look at openAsks",
+            "approve_permission or reject_permission with its askId",
+            "send_message answers a dialog by an option's text",
+        ],
+        StatusWord::Asking => {
+            &["send_message with answers, or with text: an option's label or number, or free text"]
+        }
+        StatusWord::Stalled => &["capture_pane to look", "interrupt_session, or wait on"],
+        StatusWord::RateLimited => &["wait until the limit resets, then send_message"],
+        StatusWord::Error => &["get_transcript to read the failure", "send_message to try again"],
+        StatusWord::Ended => &["create_session with resumeSessionId continues the conversation"],
+        StatusWord::Unknown => {
+            &["capture_pane to look", "`aegis explain` shows the evidence, `aegis attach` the terminal"]
+        }
+    };
+    steps.iter().map(ToString::to_string).collect()
 }

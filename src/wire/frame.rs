@@ -71,7 +71,10 @@ pub async fn read_frame(from: &mut (impl AsyncRead + Unpin)) -> Result<Vec<u8>, 
 /// # Errors
 ///
 /// Any [`FrameError`].
-pub async fn write_frame(to: &mut (impl AsyncWrite + Unpin), value: &impl Serialize) -> Result<(), FrameError> {
+pub async fn write_frame(
+    to: &mut (impl AsyncWrite + Unpin),
+    value: &impl Serialize,
+) -> Result<(), FrameError> {
     to.write_all(&encode(value)?).await?;
     Ok(to.flush().await?)
 }

@@ -18,11 +18,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::domain::{
-    Answer, AskId, ConversationId, Ending, Epoch, Event, Evidence, MessageQuery, PermissionMode,
-    Position, Receipt, ReceiptId, Session, SessionId, WhenBusy,
+    Answer, AskId, ConversationId, Ending, Epoch, Event, Evidence, MessageQuery, PermissionMode, Position,
+    Receipt, ReceiptId, Session, SessionId, WhenBusy,
 };
 
-pub use frame::{FrameError, MAX_FRAME, decode, encode, read_frame, read_frame_blocking, write_frame, write_frame_blocking};
+pub use frame::{
+    FrameError, MAX_FRAME, decode, encode, read_frame, read_frame_blocking, write_frame, write_frame_blocking,
+};
 
 /// The version of this protocol. Raised when an old reader would misunderstand a new frame.
 pub const PROTOCOL: u32 = 1;

@@ -114,7 +114,9 @@ impl ErrorCode {
             Self::AmbiguousSession => "give more characters of the id",
             Self::NameTaken => "choose another name, or leave it out",
             Self::WorkDirRefused => "give the absolute path of an existing directory",
-            Self::SessionBlocked => "answer the open ask first: approve_permission, reject_permission or send_message",
+            Self::SessionBlocked => {
+                "answer the open ask first: approve_permission, reject_permission or send_message"
+            }
             Self::SessionBusy => "wait_for_session, or pass whenBusy queue or interrupt",
             Self::SessionEnded => "create_session with resumeSessionId continues its conversation",
             Self::DraftPresent => "attach and send or clear what was typed there",

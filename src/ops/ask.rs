@@ -1,0 +1,73 @@
+//! Answering what waits for an approval.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Aegis, Caller};
+use crate::domain::{Answer, Ask, AskId, ErrorCode, OpError, Remember};
+
+/// Allows what a session asks for.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ApprovePermission {
+    /// The session's id, a unique prefix of at least 6 characters, or its name.
+    pub session_id: String,
+    /// Which ask. May be left out when exactly one is open.
+    #[serde(default)]
+    pub ask_id: Option<String>,
+    /// The `inputHash` that was shown; the approval is refused if the open call is another.
+    #[serde(default)]
+    pub input_hash: Option<String>,
+    /// `once` (default) allows this call, `session` also like calls until the session ends.
+    #[serde(default)]
+    pub remember: Option<Remember>,
+}
+
+/// Refuses what a session asks for.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RejectPermission {
+    /// The session's id, a unique prefix of at least 6 characters, or its name.
+    pub session_id: String,
+    /// Which ask. May be left out when exactly one is open.
+    #[serde(default)]
+    pub ask_id: Option<String>,
+    /// Told to Claude, who goes on with it.
+    #[serde(default)]
+    #[schemars(length(max = 10000))]
+    pub reason: Option<String>,
+}
+
+impl Aegis {
+    /// Allows what a session asks for. The answer counts once, for exactly the call that was shown.
+    ///
+    /// # Errors
+    ///
+    /// `no_such_session`, `own_session`, `nothing_to_approve`, `ambiguous_ask`, `no_such_ask`, `already_resolved`,
+    /// `input_changed`, `invalid_answer`, `not_confirmed`, `holder_unreachable`, `session_ended`.
+    pub async fn approve_permission(&self, caller: &Caller, req: ApprovePermission) -> Result<Ask, OpError> {
+        let id = self.guard_own(caller, &req.session_id).await?;
+        let answer =
+            Answer::Approve { input_hash: req.input_hash, remember: req.remember.unwrap_or_default() };
+        self.engine.answer(id, ask_id(req.ask_id)?, answer, &caller.surface).await
+    }
+
+    /// Refuses what a session asks for and tells Claude why.
+    ///
+    /// # Errors
+    ///
+    /// As [`Aegis::approve_permission`].
+    pub async fn reject_permission(&self, caller: &Caller, req: RejectPermission) -> Result<Ask, OpError> {
+        let id = self.guard_own(caller, &req.session_id).await?;
+        self.engine
+            .answer(id, ask_id(req.ask_id)?, Answer::Reject { reason: req.reason }, &caller.surface)
+            .await
+    }
+}
+
+fn ask_id(text: Option<String>) -> Result<Option<AskId>, OpError> {
+    text.map(|text| {
+        text.parse().map_err(|_| OpError::new(ErrorCode::NoSuchAsk, format!("`{text}` is not an ask's id")))
+    })
+    .transpose()
+}

@@ -1,0 +1,70 @@
+//! The catalogue of operations: what each is called and which doors offer it.
+
+/// A way in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    /// A tool of the MCP server.
+    Mcp,
+    /// A verb of the command line.
+    Cli,
+}
+
+/// One operation.
+#[derive(Clone, Copy, Debug)]
+pub struct Op {
+    /// Its name; the MCP tool is called the same.
+    pub name: &'static str,
+    /// The command line's verb for it.
+    pub verb: Option<&'static str>,
+    /// Whether it changes nothing.
+    pub read_only: bool,
+    /// Whether a session may not do it to itself or its ancestors.
+    pub not_to_oneself: bool,
+    /// The doors that offer it.
+    pub doors: &'static [Door],
+}
+
+const BOTH: &[Door] = &[Door::Mcp, Door::Cli];
+
+/// Every operation.
+pub const OPS: &[Op] = &[
+    Op { name: "create_session", verb: Some("create"), read_only: false, not_to_oneself: false, doors: BOTH },
+    Op { name: "list_sessions", verb: Some("list"), read_only: true, not_to_oneself: false, doors: BOTH },
+    Op { name: "get_status", verb: Some("show"), read_only: true, not_to_oneself: false, doors: BOTH },
+    Op { name: "wait_for_session", verb: Some("wait"), read_only: true, not_to_oneself: false, doors: BOTH },
+    Op { name: "send_message", verb: Some("send"), read_only: false, not_to_oneself: true, doors: BOTH },
+    Op {
+        name: "approve_permission",
+        verb: Some("approve"),
+        read_only: false,
+        not_to_oneself: true,
+        doors: BOTH,
+    },
+    Op {
+        name: "reject_permission",
+        verb: Some("reject"),
+        read_only: false,
+        not_to_oneself: true,
+        doors: BOTH,
+    },
+    Op {
+        name: "interrupt_session",
+        verb: Some("interrupt"),
+        read_only: false,
+        not_to_oneself: true,
+        doors: BOTH,
+    },
+    Op { name: "escape_session", verb: Some("escape"), read_only: false, not_to_oneself: true, doors: BOTH },
+    Op { name: "kill_session", verb: Some("kill"), read_only: false, not_to_oneself: true, doors: BOTH },
+    Op { name: "get_transcript", verb: Some("read"), read_only: true, not_to_oneself: false, doors: BOTH },
+    Op { name: "capture_pane", verb: Some("pane"), read_only: true, not_to_oneself: false, doors: BOTH },
+    Op { name: "server_health", verb: Some("health"), read_only: true, not_to_oneself: false, doors: BOTH },
+    Op {
+        name: "explain",
+        verb: Some("explain"),
+        read_only: true,
+        not_to_oneself: false,
+        doors: &[Door::Cli],
+    },
+    Op { name: "attach", verb: Some("attach"), read_only: false, not_to_oneself: true, doors: &[Door::Cli] },
+];

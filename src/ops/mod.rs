@@ -1,0 +1,63 @@
+//! What a client may ask, stated once: request and response types, who may, and one call into the engine.
+//!
+//! Doors translate into these types, call one method of [`Aegis`] and render what comes back; they add nothing.
+//! [`OPS`] is the catalogue that tests hold the doors against.
+
+mod ask;
+mod catalogue;
+mod prompt;
+mod server;
+mod session;
+mod watch;
+
+use std::sync::Arc;
+
+use crate::domain::{ErrorCode, OpError, SessionId};
+use crate::engine::Engine;
+
+pub use ask::{ApprovePermission, RejectPermission};
+pub use catalogue::{Door, OPS, Op};
+pub use prompt::{AnswerValue, SendMessage};
+pub use server::{ClaudeHealth, ServerHealth, ServerHealthRequest, StewardPlace, StoreHealth};
+pub use session::{
+    CreateSession, HolderHealth, KillSession, ListSessions, SessionCreated, SessionDetail, SessionHealth,
+    SessionList, SessionRef,
+};
+pub use watch::{CapturePane, Explanation, GetTranscript, ScreenPane, WaitForSession, Waited, Woke};
+
+/// Who calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// The surface, as asks and events name it: `mcp`, `cli`.
+    pub surface: String,
+    /// The session that the caller runs inside of, if it does.
+    pub inside: Option<SessionId>,
+}
+
+/// Every operation, for every door.
+#[derive(Clone)]
+pub struct Aegis {
+    engine: Arc<Engine>,
+}
+
+impl Aegis {
+    /// Builds the operations over an engine.
+    #[must_use]
+    pub fn new(engine: Arc<Engine>) -> Self {
+        Self { engine }
+    }
+
+    /// Finds the session and refuses if the caller runs inside it or below it: nobody approves their own asks.
+    async fn guard_own(&self, caller: &Caller, reference: &str) -> Result<SessionId, OpError> {
+        let id = self.engine.resolve(reference).await?;
+        if let Some(inside) = caller.inside
+            && self.engine.lineage(inside).await?.contains(&id)
+        {
+            return Err(OpError::new(
+                ErrorCode::OwnSession,
+                format!("session {id} is the caller's own, or one that it descends from"),
+            ));
+        }
+        Ok(id)
+    }
+}

@@ -1,0 +1,95 @@
+//! Prompts, answers to questions, and stopping a turn.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Aegis, Caller, SessionRef};
+use crate::domain::{ErrorCode, OpError, Receipt, Session, WhenBusy};
+
+/// One question's answer.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum AnswerValue {
+    /// A label, or free text.
+    One(String),
+    /// Several labels, for a question that allows them.
+    Several(Vec<String>),
+}
+
+/// Sends a prompt, or answers the open question.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SendMessage {
+    /// The session's id, a unique prefix of at least 6 characters, or its name.
+    pub session_id: String,
+    /// The prompt. While a question is open it answers that: an option's label or number, else free text.
+    #[serde(default)]
+    pub text: Option<String>,
+    /// Answers to the open questions: question text to label, labels, or free text.
+    #[serde(default)]
+    pub answers: Option<BTreeMap<String, AnswerValue>>,
+    /// While a turn runs: `queue` (default) gives it to Claude now, `interrupt` stops the turn first, `refuse`
+    /// delivers nothing.
+    #[serde(default)]
+    pub when_busy: Option<WhenBusy>,
+    /// Repeating a call with the same key gives the receipt of the first call and sends nothing.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 200))]
+    pub idempotency_key: Option<String>,
+}
+
+impl Aegis {
+    /// Sends a prompt, or answers the open question, and tells what became of it.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_argument`, `no_such_session`, `session_ended`, `session_blocked`, `session_busy`, `draft_present`,
+    /// `prompt_refused`, `prompt_too_large`, `invalid_answer`, `own_session`, `holder_unreachable`.
+    pub async fn send_message(&self, caller: &Caller, req: SendMessage) -> Result<Receipt, OpError> {
+        let id = self.guard_own(caller, &req.session_id).await?;
+        match (req.text, req.answers) {
+            (Some(text), None) => {
+                self.engine
+                    .send(id, text, req.when_busy.unwrap_or_default(), req.idempotency_key, &caller.surface)
+                    .await
+            }
+            (None, Some(answers)) => {
+                let answers = answers.into_iter().map(|(question, value)| (question, join(value))).collect();
+                self.engine.answer_questions(id, answers, req.idempotency_key, &caller.surface).await
+            }
+            (Some(_), Some(_)) | (None, None) => {
+                Err(OpError::new(ErrorCode::InvalidArgument, "give either text or answers"))
+            }
+        }
+    }
+
+    /// Stops the turn; open asks are withdrawn. A session that is not working is left as it is.
+    ///
+    /// # Errors
+    ///
+    /// `no_such_session`, `session_ended`, `own_session`, `not_confirmed`, `holder_unreachable`.
+    pub async fn interrupt_session(&self, caller: &Caller, req: SessionRef) -> Result<Session, OpError> {
+        let id = self.guard_own(caller, &req.session_id).await?;
+        self.engine.interrupt(id, &caller.surface).await
+    }
+
+    /// Presses Escape once.
+    ///
+    /// # Errors
+    ///
+    /// `no_such_session`, `session_ended`, `own_session`, `holder_unreachable`.
+    pub async fn escape_session(&self, caller: &Caller, req: SessionRef) -> Result<Session, OpError> {
+        let id = self.guard_own(caller, &req.session_id).await?;
+        self.engine.escape(id, &caller.surface).await
+    }
+}
+
+fn join(value: AnswerValue) -> String {
+    match value {
+        AnswerValue::One(text) => text,
+        // Claude Code reads several labels from one text joined so.
+        AnswerValue::Several(labels) => labels.join(", "),
+    }
+}

@@ -1,0 +1,244 @@
+//! Waiting for sessions, and reading what they said and show.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Aegis, Caller, SessionRef};
+use crate::domain::{
+    ErrorCode, Event, Evidence, MessagePage, MessageQuery, OpError, Role, Session, SessionId, StatusWord,
+};
+use crate::engine::{Attachment, WaitQuery};
+
+/// Waits until a session wants attention.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WaitForSession {
+    /// Which sessions; none given means all live ones.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 50))]
+    pub session_ids: Option<Vec<String>>,
+    /// Which statuses end the wait. Default: idle, permission_prompt, asking, stalled, rate_limited, error, ended.
+    #[serde(default)]
+    pub until: Option<Vec<StatusWord>>,
+    /// How long to wait, in milliseconds. Default 45000.
+    #[serde(default)]
+    #[schemars(range(max = 50000))]
+    pub timeout_ms: Option<u64>,
+    /// The `cursor` of the wait before: then nothing that happened between the two calls is missed, and nothing is
+    /// told twice.
+    #[serde(default)]
+    pub cursor: Option<String>,
+}
+
+/// A session that ended the wait.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Woke {
+    /// The session as it is now.
+    pub session: Session,
+    /// The event that ended the wait; absent if the session was in such a status already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event: Option<Event>,
+}
+
+/// How a wait came out.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Waited {
+    /// Those that ended the wait; empty if it timed out.
+    pub woke: Vec<Woke>,
+    /// For the next wait.
+    pub cursor: String,
+    /// Whether the time ran out.
+    pub timed_out: bool,
+}
+
+/// Reads a session's conversation.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GetTranscript {
+    /// The session's id, a unique prefix of at least 6 characters, or its name.
+    pub session_id: String,
+    /// Only messages before this id.
+    #[serde(default)]
+    pub before_id: Option<u64>,
+    /// Only messages after this id.
+    #[serde(default)]
+    pub after_id: Option<u64>,
+    /// At most so many. Default 50.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 200))]
+    pub limit: Option<u32>,
+    /// Only messages of this role.
+    #[serde(default)]
+    pub role: Option<Role>,
+    /// Thinking too. Default false.
+    #[serde(default)]
+    pub include_thinking: Option<bool>,
+    /// At most so many characters in all. Default 20000.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 1000000))]
+    pub max_chars: Option<u32>,
+}
+
+/// Reads a session's screen.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CapturePane {
+    /// The session's id, a unique prefix of at least 6 characters, or its name.
+    pub session_id: String,
+    /// With colours, as escape sequences. Default false.
+    #[serde(default)]
+    pub ansi: Option<bool>,
+    /// So many lines above the screen too. Default 0.
+    #[serde(default)]
+    #[schemars(range(max = 1000))]
+    pub scrollback: Option<u32>,
+}
+
+/// The screen.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScreenPane {
+    /// The text.
+    pub pane: String,
+    /// Columns.
+    pub cols: u16,
+    /// Rows.
+    pub rows: u16,
+    /// The cursor.
+    pub cursor: Cursor,
+    /// The terminal's title.
+    pub title: String,
+}
+
+/// A place on the screen, counted from 0.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub struct Cursor {
+    /// Row.
+    pub row: u16,
+    /// Column.
+    pub col: u16,
+}
+
+/// Why a session has the status it has.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Explanation {
+    /// The session.
+    pub session: Session,
+    /// Who said what and when, oldest first.
+    pub evidence: Vec<Evidence>,
+}
+
+impl Aegis {
+    /// Waits until a session wants attention, at most 50 s.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_argument`, `no_such_session`, `ambiguous_session`, `storage_failed`.
+    pub async fn wait_for_session(&self, _: &Caller, req: WaitForSession) -> Result<Waited, OpError> {
+        let timeout_ms = req.timeout_ms.unwrap_or(45_000);
+        if timeout_ms > 50_000 {
+            return Err(OpError::new(ErrorCode::InvalidArgument, "timeoutMs must be at most 50000")
+                .hint("call again with the cursor for longer waits"));
+        }
+        if req.session_ids.as_ref().is_some_and(|ids| ids.is_empty() || ids.len() > 50) {
+            return Err(OpError::new(ErrorCode::InvalidArgument, "sessionIds must name 1 to 50 sessions")
+                .hint("leave it out to wait for all live sessions"));
+        }
+        if req.until.as_ref().is_some_and(Vec::is_empty) {
+            return Err(OpError::new(ErrorCode::InvalidArgument, "until must name at least one status"));
+        }
+        let query = WaitQuery {
+            sessions: req.session_ids,
+            until: req.until.unwrap_or_else(|| StatusWord::ATTENTION.to_vec()),
+            timeout: Duration::from_millis(timeout_ms),
+            cursor: req.cursor,
+        };
+        let found = self.engine.wait(query).await?;
+        let woke = found.woke.into_iter().map(|(session, event)| Woke { session, event }).collect();
+        Ok(Waited { woke, cursor: found.cursor, timed_out: found.timed_out })
+    }
+
+    /// Reads a session's conversation, also after it ended.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_argument`, `no_such_session`, `holder_unreachable`.
+    pub async fn get_transcript(&self, _: &Caller, req: GetTranscript) -> Result<MessagePage, OpError> {
+        let limit = req.limit.unwrap_or(50);
+        if !(1..=200).contains(&limit) {
+            return Err(OpError::new(ErrorCode::InvalidArgument, "limit must be from 1 to 200"));
+        }
+        if req.before_id.is_some() && req.after_id.is_some() {
+            return Err(OpError::new(ErrorCode::InvalidArgument, "give beforeId or afterId, not both"));
+        }
+        let max_chars = req.max_chars.unwrap_or(20_000);
+        if !(1..=1_000_000).contains(&max_chars) {
+            return Err(OpError::new(ErrorCode::InvalidArgument, "maxChars must be from 1 to 1000000"));
+        }
+        let query = MessageQuery {
+            before_id: req.before_id,
+            after_id: req.after_id,
+            limit: limit as usize,
+            role: req.role,
+            include_thinking: req.include_thinking.unwrap_or(false),
+            max_chars: max_chars as usize,
+        };
+        self.engine.messages(&req.session_id, query).await
+    }
+
+    /// Reads a session's screen.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_argument`, `no_such_session`, `session_ended`, `holder_unreachable`.
+    pub async fn capture_pane(&self, _: &Caller, req: CapturePane) -> Result<ScreenPane, OpError> {
+        let scrollback = req.scrollback.unwrap_or(0);
+        if scrollback > 1000 {
+            return Err(OpError::new(ErrorCode::InvalidArgument, "scrollback must be at most 1000"));
+        }
+        let pane = self.engine.pane(&req.session_id, req.ansi.unwrap_or(false), scrollback as usize).await?;
+        let (row, col) = pane.cursor;
+        Ok(ScreenPane {
+            pane: pane.pane,
+            cols: pane.cols,
+            rows: pane.rows,
+            cursor: Cursor { row, col },
+            title: pane.title,
+        })
+    }
+
+    /// Tells why a session has the status it has.
+    ///
+    /// # Errors
+    ///
+    /// `no_such_session`, `storage_failed`.
+    pub async fn explain(&self, _: &Caller, req: SessionRef) -> Result<Explanation, OpError> {
+        let (session, evidence) = self.engine.explain(&req.session_id).await?;
+        Ok(Explanation { session, evidence })
+    }
+
+    /// Attaches to a session's terminal.
+    ///
+    /// # Errors
+    ///
+    /// `no_such_session`, `session_ended`, `own_session` (unless only watching), `holder_unreachable`.
+    pub async fn attach(
+        &self,
+        caller: &Caller,
+        reference: &str,
+        size: (u16, u16),
+        watch: bool,
+    ) -> Result<Attachment, OpError> {
+        let id: SessionId = if watch {
+            self.engine.resolve(reference).await?
+        } else {
+            self.guard_own(caller, reference).await?
+        };
+        self.engine.attach(id, size, watch, &caller.surface).await
+    }
+}
