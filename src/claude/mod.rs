@@ -6,6 +6,7 @@
 pub mod hook;
 pub mod keys;
 pub mod launch;
+pub mod limit;
 pub mod live;
 pub mod prompt;
 pub mod settings;

@@ -55,11 +55,6 @@ pub enum Fact {
         /// What Claude Code shows.
         text: String,
     },
-    /// The size of the context after a model call, in tokens.
-    Context {
-        /// Input, cached input and output together.
-        tokens: u64,
-    },
 }
 
 /// One line.
@@ -185,14 +180,6 @@ fn assistant_facts(json: &Value) -> Vec<Fact> {
             }
             _ => {}
         }
-    }
-    let usage = &message["usage"];
-    let tokens = ["input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens"]
-        .iter()
-        .filter_map(|key| usage[*key].as_u64())
-        .sum();
-    if tokens > 0 {
-        facts.push(Fact::Context { tokens });
     }
     facts
 }
