@@ -1,1 +1,3 @@
 //! Aegis.
+
+pub mod rehearsal;
