@@ -71,6 +71,10 @@ pub(super) fn latest_prompt(body: &Value) -> Option<Prompt> {
             spoken += 1;
             continue;
         }
+        // `system` messages stand between the others since 2.1.197: context, never a human.
+        if message["role"] != "user" {
+            continue;
+        }
         let said: Vec<String> = texts(message).iter().filter_map(|text| human(text)).collect();
         if !said.is_empty() {
             return Some(Prompt { text: said.join("\n"), spoken });
