@@ -16,7 +16,7 @@ pub(super) struct Prompt {
 }
 
 /// What the program itself writes into `user` messages as blocks of their own.
-const NOTICES: [&str; 12] = [
+const NOTICES: [&str; 13] = [
     "<task-notification>",
     "<local-command-",
     "<command-name>",
@@ -27,9 +27,17 @@ const NOTICES: [&str; 12] = [
     "[Request interrupted by user",
     "Caveat: The messages below",
     "Output token limit hit",
+    "Your response above was stopped by a safety classifier",
     "Stop hook feedback:",
     "[SYSTEM NOTIFICATION",
 ];
+
+/// What stands before a prompt that was queued while a tool ran; 2.1.197 sends it as a `system` message,
+/// 2.1.330 as a text beside the tool's result.
+const QUEUED: &str = "The user sent a new message while you were working:\n";
+
+/// What the program adds after a queued prompt.
+const QUEUED_END: [&str; 2] = ["\n\nIMPORTANT: After completing", "\n\nThis is how Claude Code surfaces"];
 
 /// What a call to the model is for.
 pub(super) fn purpose(body: &Value) -> Purpose {
@@ -46,9 +54,17 @@ pub(super) fn purpose(body: &Value) -> Purpose {
     Purpose::Other
 }
 
-/// The text blocks of the latest user message.
+/// The text blocks of the latest user message, and of a queued prompt after it.
 pub(super) fn latest_user_texts(body: &Value) -> Vec<String> {
-    messages(body).rev().find(|message| message["role"] == "user").map(texts).unwrap_or_default()
+    let mut out = Vec::new();
+    for message in messages(body).rev() {
+        let texts = texts(message);
+        if message["role"] == "user" {
+            return texts.into_iter().chain(out).collect();
+        }
+        out.splice(0..0, texts.into_iter().filter(|text| queued(text).is_some()));
+    }
+    Vec::new()
 }
 
 /// The tool results of the latest user message.
@@ -57,9 +73,7 @@ pub(super) fn latest_tool_results(body: &Value) -> Vec<(String, Value)> {
     let blocks = latest.and_then(|message| message["content"].as_array()).into_iter().flatten();
     blocks
         .filter(|block| block["type"] == "tool_result")
-        .map(|block| {
-            (block["tool_use_id"].as_str().unwrap_or_default().to_owned(), block["content"].clone())
-        })
+        .map(|block| (block["tool_use_id"].as_str().unwrap_or_default().to_owned(), block["content"].clone()))
         .collect()
 }
 
@@ -71,13 +85,15 @@ pub(super) fn latest_prompt(body: &Value) -> Option<Prompt> {
             spoken += 1;
             continue;
         }
-        // `system` messages stand between the others since 2.1.197: context, never a human.
-        if message["role"] != "user" {
-            continue;
-        }
-        let said: Vec<String> = texts(message).iter().filter_map(|text| human(text)).collect();
-        if !said.is_empty() {
-            return Some(Prompt { text: said.join("\n"), spoken });
+        // A failed turn leaves its prompt behind in the same message: the last one counts.
+        let said = if message["role"] == "user" {
+            texts(message).iter().rev().find_map(|text| human(text))
+        } else {
+            // `system` messages stand between the others since 2.1.197: context, but for queued prompts.
+            texts(message).iter().rev().find_map(|text| queued(text))
+        };
+        if let Some(text) = said {
+            return Some(Prompt { text, spoken });
         }
     }
     None
@@ -111,10 +127,21 @@ fn texts(message: &Value) -> Vec<String> {
 
 /// What of a text block a human wrote.
 fn human(block: &str) -> Option<String> {
+    if let Some(prompt) = queued(block) {
+        return Some(prompt);
+    }
     let said = outside_reminders(block);
     let said = said.trim();
     let notice = NOTICES.iter().any(|notice| said.starts_with(notice));
     (!said.is_empty() && !notice).then(|| said.to_owned())
+}
+
+/// The prompt in a block that tells the model of a queued one.
+fn queued(block: &str) -> Option<String> {
+    let (_, rest) = block.rsplit_once(QUEUED)?;
+    let end = QUEUED_END.iter().filter_map(|end| rest.find(end)).min().unwrap_or(rest.len());
+    let prompt = rest[..end].trim().trim_end_matches("</system-reminder>").trim();
+    (!prompt.is_empty()).then(|| prompt.to_owned())
 }
 
 /// The block without its `<system-reminder>` parts.

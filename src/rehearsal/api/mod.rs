@@ -6,6 +6,7 @@
 mod conversation;
 mod reply;
 mod request;
+mod resolve;
 mod script;
 mod server;
 mod shape;

@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::resolve::PLAN_FILE;
+
 /// The answer to one model call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -45,7 +47,8 @@ pub struct Message {
 pub struct ToolCall {
     /// The tool's name. `Agent` also reaches a program that knows that tool as `Task`.
     pub name: String,
-    /// The tool's input, sent as it is.
+    /// The tool's input. The value `{plan_file}` becomes the plan file of plan mode; a subagent's input
+    /// loses what the program does not know; all else is sent as it is.
     pub input: Value,
 }
 
@@ -233,12 +236,17 @@ impl Reply {
         Self::tool("AskUserQuestion", json!({ "questions": questions }))
     }
 
-    /// Presents a plan and asks to leave plan mode.
+    /// Writes the plan file the program names in plan mode, and asks to leave that mode.
     pub fn plan(plan: impl Into<String>) -> Self {
-        Self::tool("ExitPlanMode", json!({ "plan": plan.into() }))
+        let plan = plan.into();
+        Self::tools([
+            ToolCall::new("Write", json!({ "file_path": PLAN_FILE, "content": plan })),
+            ToolCall::new("ExitPlanMode", json!({ "plan": plan })),
+        ])
     }
 
-    /// Starts subagents, all in one message, that the turn waits for; each is a description and a prompt.
+    /// Starts subagents, all in one message; each is a description and a prompt. The turn waits for them
+    /// where the program lets it: 2.1.197 does, an interactive 2.1.330 runs all in the background.
     pub fn agents<D: Into<String>, P: Into<String>>(agents: impl IntoIterator<Item = (D, P)>) -> Self {
         Self::spawn(agents, false)
     }

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::reply::{ApiError, HoldAt, Message, Reply};
 use super::request::{Purpose, Recorded};
+use super::resolve::resolve;
 use super::script::Script;
 use super::sse::{self, Envelope, Step};
 
@@ -67,7 +68,9 @@ impl Shared {
             path: uri.path().to_owned(),
             query: uri.query().unwrap_or_default().to_owned(),
             headers: headers
-                .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+                .map(|(name, value)| {
+                    (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+                })
                 .collect(),
             body,
         };
@@ -157,11 +160,10 @@ async fn respond(shared: &Arc<Shared>, reply: Reply, request: &Value) -> Respons
     {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
-    let tools = request["tools"].as_array().into_iter().flatten();
+    let message = resolve(message, request);
     let envelope = Envelope {
         id: format!("msg_{}", uuid::Uuid::new_v4().simple()),
         model: request["model"].as_str().unwrap_or("claude-rehearsal").to_owned(),
-        tools: tools.filter_map(|tool| tool["name"].as_str().map(str::to_owned)).collect(),
     };
     if request["stream"] != true {
         return Json(sse::whole(&message, &envelope)).into_response();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::reply::{ApiError, CutKind, HoldAt, Message, ToolCall};
+use super::reply::{ApiError, CutKind, HoldAt, Message};
 
 /// What goes into the answer beside the message itself.
 #[derive(Clone, Debug)]
@@ -15,8 +15,6 @@ pub(super) struct Envelope {
     pub(super) id: String,
     /// The model that was asked for.
     pub(super) model: String,
-    /// The tools the program offered.
-    pub(super) tools: Vec<String>,
 }
 
 /// One step of a stream.
@@ -41,7 +39,7 @@ pub(super) fn steps(message: &Message, envelope: &Envelope) -> Vec<Step> {
         event("message_start", json!({ "message": opening(message, envelope) })),
         event("ping", json!({})),
     ];
-    for (index, block) in blocks(message, envelope).into_iter().enumerate() {
+    for (index, block) in blocks(message).into_iter().enumerate() {
         block_steps(message, index, &block, &mut out);
         let text_is_over = block["type"] == "text";
         if text_is_over && let Some(cut) = message.cut {
@@ -61,7 +59,7 @@ pub(super) fn steps(message: &Message, envelope: &Envelope) -> Vec<Step> {
 /// A message as one object, for a call that does not stream.
 pub(super) fn whole(message: &Message, envelope: &Envelope) -> Value {
     let mut value = opening(message, envelope);
-    value["content"] = Value::Array(blocks(message, envelope));
+    value["content"] = Value::Array(blocks(message));
     value["stop_reason"] = json!(stop_reason(message));
     value["usage"] = json!(message.usage);
     value
@@ -127,30 +125,21 @@ fn stop_reason(message: &Message) -> &str {
     }
 }
 
-fn blocks(message: &Message, envelope: &Envelope) -> Vec<Value> {
-    let thinking = message.thinking.iter().map(
-        |thinking| json!({ "type": "thinking", "thinking": thinking, "signature": "cmVoZWFyc2Fs" }),
-    );
+fn blocks(message: &Message) -> Vec<Value> {
+    let thinking = message
+        .thinking
+        .iter()
+        .map(|thinking| json!({ "type": "thinking", "thinking": thinking, "signature": "cmVoZWFyc2Fs" }));
     let text = message.text.iter().map(|text| json!({ "type": "text", "text": text }));
     let tools = message.tools.iter().map(|call| {
         json!({
             "type": "tool_use",
             "id": format!("toolu_{}", uuid::Uuid::new_v4().simple()),
-            "name": known_name(call, &envelope.tools),
+            "name": call.name,
             "input": call.input,
         })
     });
     thinking.chain(text).chain(tools).collect()
-}
-
-/// The subagent tool is `Agent`; older programs offer it as `Task`.
-fn known_name<'a>(call: &'a ToolCall, offered: &'a [String]) -> &'a str {
-    let has = |name: &str| offered.iter().any(|tool| tool == name);
-    match call.name.as_str() {
-        "Agent" if !has("Agent") && has("Task") => "Task",
-        "Task" if !has("Task") && has("Agent") => "Agent",
-        name => name,
-    }
 }
 
 fn block_steps(message: &Message, index: usize, block: &Value, out: &mut Vec<Step>) {
