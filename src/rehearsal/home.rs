@@ -104,7 +104,7 @@ impl HomeBuilder {
         self
     }
 
-    /// Lets the program show its promotions, tips and one-time notices.
+    /// Lets the program show its promotions and one-time notices, as in a home that an older version used.
     #[must_use]
     pub fn with_promotions(mut self) -> Self {
         self.promotions = true;
@@ -173,10 +173,9 @@ impl HomeBuilder {
             "customApiKeyResponses": { "approved": [key_suffix()], "rejected": [] },
             "projects": trusted.collect::<Map<_, _>>(),
         });
-        if !self.promotions {
-            for (key, value) in seen() {
-                state[key] = value;
-            }
+        let history = if self.promotions { used_before().to_vec() } else { seen().to_vec() };
+        for (key, value) in history {
+            state[key] = value;
         }
         state
     }
@@ -214,6 +213,11 @@ fn key_suffix() -> String {
     characters[characters.len().saturating_sub(KEY_SUFFIX)..].iter().collect()
 }
 
+/// A home that was started before there was `firstStartVersion`: to such a one the new renderer is offered.
+fn used_before() -> [(&'static str, Value); 2] {
+    [("numStartups", json!(5)), ("firstStartTime", json!("2026-01-01T00:00:00.000Z"))]
+}
+
 /// The notices of 2.1.330 as already seen; older versions ignore what they do not know.
 fn seen() -> [(&'static str, Value); 6] {
     [
@@ -228,4 +232,59 @@ fn seen() -> [(&'static str, Value); 6] {
         // The offer of another effort level.
         ("hasSeenEffortMediumNudge", json!(true)),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    fn state(home: &ScratchHome) -> Value {
+        serde_json::from_slice(&fs::read(home.path().join(".claude.json")).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_home_trusts_what_it_is_told_and_passes_nothing_on() {
+        let project = tempfile::tempdir().unwrap();
+        let real = project.path().canonicalize().unwrap();
+        let builder = ScratchHome::builder("http://127.0.0.1:1").trust(project.path());
+        let home = builder.var("CLAUDE_CODE_MAX_RETRIES", "0").temporary().unwrap();
+        let known = state(&home);
+        assert_eq!(known["projects"][real.to_str().unwrap()]["hasTrustDialogAccepted"], true);
+        assert_eq!(known["fullscreenUpsellSeenCount"], 3);
+        let suffix = known["customApiKeyResponses"]["approved"][0].as_str().unwrap().to_owned();
+        assert!(API_KEY.ends_with(&suffix) && suffix.len() == KEY_SUFFIX);
+        let names: Vec<&str> = home.env().keys().filter_map(|name| name.to_str()).collect();
+        let expected = [
+            "ANTHROPIC_API_KEY",
+            "ANTHROPIC_BASE_URL",
+            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
+            "CLAUDE_CODE_MAX_RETRIES",
+            "DISABLE_AUTOUPDATER",
+            "HOME",
+            "LANG",
+            "PATH",
+            "TERM",
+        ];
+        assert_eq!(names, expected);
+        assert_eq!(home.env().get(&OsString::from("CLAUDE_CODE_MAX_RETRIES")), Some(&OsString::from("0")));
+        let path = home.path().to_owned();
+        drop(home);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_named_directory_stays_and_may_show_promotions() {
+        let scratch = tempfile::tempdir().unwrap();
+        let builder = ScratchHome::builder("http://127.0.0.1:1").with_promotions();
+        let home = builder.renderer(Renderer::Inline).at(scratch.path().join("home")).unwrap();
+        assert_eq!(state(&home)["fullscreenUpsellSeenCount"], Value::Null);
+        assert_eq!(state(&home)["projects"], json!({}));
+        let settings = fs::read_to_string(home.config_dir().join("settings.json")).unwrap();
+        assert_eq!(settings, r#"{"tui":"default"}"#);
+        let path = home.path().to_owned();
+        drop(home);
+        assert!(path.exists());
+    }
 }

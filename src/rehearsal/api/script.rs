@@ -47,8 +47,8 @@ impl Rule {
     /// The reply to the call after the model has spoken `spoken` times.
     fn reply(&mut self, spoken: usize) -> Reply {
         self.given.resize(self.replies.len(), 0);
-        let open = (0..self.replies.len()).filter(|&at| self.replies[at].bound() != Some(self.given[at]));
-        let Some(at) = open.skip(spoken).next() else {
+        let mut open = (0..self.replies.len()).filter(|&at| self.replies[at].bound() != Some(self.given[at]));
+        let Some(at) = open.nth(spoken) else {
             return Reply::text(CLOSING);
         };
         self.given[at] = self.given[at].saturating_add(1);

@@ -1,4 +1,5 @@
 //! The scripted API, from values and through a socket.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 

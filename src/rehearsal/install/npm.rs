@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 
 use super::{Claude, InstallFault, PACKAGE, io_fault, is_exact, on_path, package};
 
-/// How much of an error is passed on: the end of it, where npm says what went wrong.
+/// How much of an error is passed on; a screen has room for it.
 const TAIL: usize = 600;
 
 /// What npm prints when the registry is out of reach.
@@ -74,6 +74,15 @@ pub(super) fn tail(bytes: &[u8]) -> String {
     text.chars().skip(characters.saturating_sub(TAIL)).collect()
 }
 
+/// What npm complains of, without its prefix, stack traces and the name of its log.
+fn gist(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
+    let lines = text.lines().filter_map(|line| line.strip_prefix("npm error "));
+    let telling = lines.filter(|line| !line.starts_with([' ', '}']) && !line.starts_with("A complete log"));
+    let said: String = telling.collect::<Vec<_>>().join("; ").chars().take(TAIL).collect();
+    if said.is_empty() { tail(stderr) } else { said }
+}
+
 fn npm(data: &Path, search_path: &OsStr) -> Result<Command, InstallFault> {
     let remedy = "install Node.js with npm, or install Claude Code and use that";
     let npm = on_path(search_path, "npm").ok_or(InstallFault::Missing { program: "npm", remedy })?;
@@ -93,7 +102,7 @@ fn judge(output: &Output, version: &str, data: &Path) -> Result<(), InstallFault
     if output.status.success() {
         return Ok(());
     }
-    let said = tail(&output.stderr);
+    let said = gist(&output.stderr);
     if ["ETARGET", "E404"].iter().any(|code| said.contains(code)) {
         return Err(InstallFault::NoSuchVersion { version: version.to_owned() });
     }

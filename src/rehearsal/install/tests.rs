@@ -1,5 +1,6 @@
 //! Installing, with an npm and a node that are scripts of ours.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::ffi::OsString;
 use std::fs;
