@@ -67,7 +67,7 @@ fn a_version_is_installed_once_by_two_at_once() {
     assert_eq!(calls(&tools), 1);
     assert_eq!(install(), first);
     assert_eq!(calls(&tools), 1);
-    assert_eq!(Claude::installed(&data), [first.clone()]);
+    assert_eq!(Claude::installed(&data), std::slice::from_ref(&first));
     let line = fs::read_to_string(tools.join("calls")).unwrap();
     assert!(line.contains(&format!("--cache {}", data.join("npm-cache").display())), "{line}");
     let bin = scratch.path().join("bin");
