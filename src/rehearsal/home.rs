@@ -44,7 +44,7 @@ pub struct HomeBuilder {
     promotions: bool,
     renderer: Option<Renderer>,
     path: OsString,
-    extra: BTreeMap<OsString, OsString>,
+    extra: BTreeMap<OsString, Option<OsString>>,
 }
 
 /// How the program draws, where it has the choice.
@@ -128,7 +128,14 @@ impl HomeBuilder {
     /// Sets one more variable, or another value for one of ours.
     #[must_use]
     pub fn var(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
-        self.extra.insert(name.into(), value.into());
+        self.extra.insert(name.into(), Some(value.into()));
+        self
+    }
+
+    /// Leaves one of our variables out, such as the API key where the program shall use a subscription.
+    #[must_use]
+    pub fn without(mut self, name: impl Into<OsString>) -> Self {
+        self.extra.insert(name.into(), None);
         self
     }
 
@@ -203,7 +210,12 @@ impl HomeBuilder {
             fixed.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         env.insert("HOME".into(), home.into());
         env.insert("PATH".into(), self.path.clone());
-        env.extend(self.extra.clone());
+        for (name, value) in self.extra.clone() {
+            match value {
+                Some(value) => env.insert(name, value),
+                None => env.remove(&name),
+            };
+        }
         env
     }
 }
@@ -249,7 +261,7 @@ mod tests {
         let project = tempfile::tempdir().unwrap();
         let real = project.path().canonicalize().unwrap();
         let builder = ScratchHome::builder("http://127.0.0.1:1").trust(project.path());
-        let home = builder.var("CLAUDE_CODE_MAX_RETRIES", "0").temporary().unwrap();
+        let home = builder.var("CLAUDE_CODE_MAX_RETRIES", "0").without("LANG").temporary().unwrap();
         let known = state(&home);
         assert_eq!(known["projects"][real.to_str().unwrap()]["hasTrustDialogAccepted"], true);
         assert_eq!(known["fullscreenUpsellSeenCount"], 3);
@@ -263,7 +275,6 @@ mod tests {
             "CLAUDE_CODE_MAX_RETRIES",
             "DISABLE_AUTOUPDATER",
             "HOME",
-            "LANG",
             "PATH",
             "TERM",
         ];

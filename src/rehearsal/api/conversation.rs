@@ -48,7 +48,7 @@ pub(super) fn purpose(body: &Value) -> Purpose {
     if body["tools"].as_array().is_some_and(|tools| !tools.is_empty()) {
         return Purpose::Turn;
     }
-    if text_of(&body["system"]).contains("title") {
+    if body["output_config"]["format"]["schema"]["properties"]["title"].is_object() {
         return Purpose::Title;
     }
     Purpose::Other

@@ -76,7 +76,13 @@ fn the_latest_prompt_is_found(#[case] messages: Value, #[case] expected: Option<
 
 #[rstest]
 #[case::a_turn(json!({ "tools": [{ "name": "Bash" }], "messages": [user(json!("hi"))] }), Purpose::Turn)]
-#[case::a_title(json!({ "system": [text("Write a title")], "messages": [user(json!("hi"))] }), Purpose::Title)]
+#[case::a_title(
+    json!({
+        "tools": [], "messages": [user(json!("<session>hi</session>"))],
+        "output_config": { "format": { "schema": { "properties": { "title": { "type": "string" } } } } },
+    }),
+    Purpose::Title
+)]
 #[case::a_suggestion(
     json!({ "tools": [{ "name": "Bash" }], "messages": [user(json!("[SUGGESTION MODE: guess]"))] }),
     Purpose::Suggestion
