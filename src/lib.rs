@@ -3,5 +3,9 @@
 pub mod claude;
 pub mod domain;
 pub mod engine;
+pub mod holder;
+pub mod mcp;
 pub mod ops;
+pub mod rehearsal;
+pub mod term;
 pub mod wire;
