@@ -2,5 +2,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs))]
 pub mod domain;
 pub mod engine;
+pub mod mcp;
 pub mod ops;
 pub mod wire;
