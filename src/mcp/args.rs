@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::door::McpDoor;
 use crate::domain::{ErrorCode, OpError};
-use check::check;
+use check::{Invalid, check};
 
 /// A tool's arguments, or what is wrong with them. Named so because the tool macro takes the input schema from a
 /// parameter type of that name.
@@ -27,7 +27,10 @@ impl<T: DeserializeOwned> FromContextPart<ToolCallContext<'_, McpDoor>> for Para
     fn from_context_part(context: &mut ToolCallContext<'_, McpDoor>) -> Result<Self, ErrorData> {
         let arguments = context.arguments.take().unwrap_or_default();
         let schema = context.service.tools.get(&context.name).map(|tool| &*tool.input_schema);
-        Ok(Self(read(&context.name, schema, arguments)))
+        let read = read(&context.name, schema, arguments);
+        Ok(Self(read.map_err(|Invalid { message, hint }| {
+            OpError::new(ErrorCode::InvalidArgument, message).hint(hint)
+        })))
     }
 }
 
@@ -45,14 +48,16 @@ fn read<T: DeserializeOwned>(
     tool: &str,
     schema: Option<&JsonObject>,
     arguments: JsonObject,
-) -> Result<T, OpError> {
+) -> Result<T, Invalid> {
     let mut arguments = Value::Object(arguments);
     if let Some(schema) = schema {
         check(tool, schema, &mut arguments)?;
     }
     // The check leaves nothing to find here unless a type asks for more than its schema says.
-    serde_json::from_value(arguments)
-        .map_err(|error| OpError::new(ErrorCode::InvalidArgument, format!("{tool}: {error}")))
+    serde_json::from_value(arguments).map_err(|error| Invalid {
+        message: format!("{tool}: {error}"),
+        hint: "correct the argument and call again".into(),
+    })
 }
 
 /// Finds the known name that is most like `name`, if any is like it at all. Case and underscores do not count:

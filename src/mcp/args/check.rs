@@ -6,11 +6,17 @@ use rmcp::model::JsonObject;
 use serde_json::Value;
 
 use super::nearest;
-use crate::domain::{ErrorCode, OpError};
+
+/// What is wrong with an argument, and what would be right.
+#[derive(Debug)]
+pub(super) struct Invalid {
+    pub(super) message: String,
+    pub(super) hint: String,
+}
 
 /// Checks `arguments` of `tool` against its input schema. An optional argument that is null counts as absent and
 /// is taken out; a whole number written as `5.0` is rewritten as `5`.
-pub(super) fn check(tool: &str, schema: &JsonObject, arguments: &mut Value) -> Result<(), OpError> {
+pub(super) fn check(tool: &str, schema: &JsonObject, arguments: &mut Value) -> Result<(), Invalid> {
     let look = Look { tool, root: schema };
     look.arguments(schema, arguments)
 }
@@ -21,7 +27,7 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    fn arguments(&self, schema: &JsonObject, arguments: &mut Value) -> Result<(), OpError> {
+    fn arguments(&self, schema: &JsonObject, arguments: &mut Value) -> Result<(), Invalid> {
         let Some(arguments) = arguments.as_object_mut() else { return Ok(()) };
         let empty = JsonObject::new();
         let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
@@ -32,20 +38,21 @@ impl Look<'_> {
                     Some(near) => format!("unknown argument `{name}`; did you mean `{near}`?"),
                     None => format!("unknown argument `{name}`"),
                 };
-                return Err(invalid(message, self.accepted(properties, &required)));
+                return Err(Invalid { message, hint: self.accepted(properties, &required) });
             }
         }
         arguments.retain(|name, value| !value.is_null() || required.contains(&name.as_str()));
         for name in &required {
             if !arguments.contains_key(*name) {
-                return Err(invalid(format!("`{name}` is missing"), self.accepted(properties, &required)));
+                let message = format!("`{name}` is missing");
+                return Err(Invalid { message, hint: self.accepted(properties, &required) });
             }
         }
         for (name, value) in arguments.iter_mut() {
             let Some(property) = properties.get(name).and_then(Value::as_object) else { continue };
             self.value(property, value, name).map_err(|message| {
                 let about = property.get("description").and_then(Value::as_str).unwrap_or_default();
-                invalid(message, format!("{name}: {}", about.replace('\n', " ")))
+                Invalid { message, hint: format!("{name}: {}", about.replace('\n', " ")) }
             })?;
         }
         Ok(())
@@ -53,11 +60,8 @@ impl Look<'_> {
 
     fn accepted(&self, properties: &JsonObject, required: &[&str]) -> String {
         let optional = properties.keys().filter(|name| !required.contains(&name.as_str()));
-        let names: Vec<_> = required
-            .iter()
-            .map(ToString::to_string)
-            .chain(optional.map(|name| format!("{name}?")))
-            .collect();
+        let names: Vec<_> =
+            required.iter().map(ToString::to_string).chain(optional.map(|name| format!("{name}?"))).collect();
         if names.is_empty() {
             return format!("{} takes no arguments", self.tool);
         }
@@ -118,10 +122,6 @@ fn required(schema: &JsonObject) -> Vec<&str> {
         .and_then(Value::as_array)
         .map(|names| names.iter().filter_map(Value::as_str).collect())
         .unwrap_or_default()
-}
-
-fn invalid(message: String, hint: String) -> OpError {
-    OpError::new(ErrorCode::InvalidArgument, message).hint(hint)
 }
 
 /// Rewrites `5.0` as `5` where an integer is wanted: to JSON they are the same number.

@@ -87,7 +87,11 @@ impl McpDoor {
 
 impl McpDoor {
     /// Tells a client that asked for it how the wait stands, until the wait is over.
-    async fn tell_progress(&self, cx: &RequestContext<RoleServer>, sessions: Option<&[String]>) -> Infallible {
+    async fn tell_progress(
+        &self,
+        cx: &RequestContext<RoleServer>,
+        sessions: Option<&[String]>,
+    ) -> Infallible {
         let Some(token) = cx.meta.get_progress_token() else { return std::future::pending().await };
         let started = Instant::now();
         loop {
