@@ -1,6 +1,7 @@
 //! The handler: what the server says of itself, and how a call finds its tool.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rmcp::handler::server::tool::{ToolCallContext, ToolRouter};
 use rmcp::model::{
@@ -17,6 +18,10 @@ use crate::ops::{Aegis, Caller};
 
 /// What the server tells every client about delegating well.
 const INSTRUCTIONS: &str = include_str!("../../prompts/instructions.md");
+
+/// How often a wait tells how it stands: often enough that a person sees it is alive and no client takes it for
+/// hung, seldom enough to cost nothing.
+const PROGRESS_EVERY: Duration = Duration::from_secs(4);
 
 /// Which tools are offered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,6 +42,7 @@ pub struct McpDoor {
     pub(super) slots: Arc<Slots>,
     /// Fires when the client is gone: whatever waits for something else may stop.
     pub(super) closing: CancellationToken,
+    pub(super) progress_every: Duration,
 }
 
 impl McpDoor {
@@ -49,6 +55,7 @@ impl McpDoor {
             tools: Arc::new(tools::router(set)),
             slots: Arc::default(),
             closing: CancellationToken::new(),
+            progress_every: PROGRESS_EVERY,
         }
     }
 

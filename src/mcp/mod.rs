@@ -12,6 +12,8 @@ mod reply;
 mod say;
 mod schema;
 mod serve;
+#[cfg(test)]
+mod tests;
 mod tools;
 
 pub use door::{McpDoor, ToolSet};

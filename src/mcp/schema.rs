@@ -8,18 +8,27 @@ use std::sync::Arc;
 use rmcp::model::{JsonObject, Tool};
 use serde_json::Value;
 
-/// Tidies a tool's schemas.
+/// Tidies a tool's schemas and description.
 pub(super) fn tidy(tool: &mut Tool) {
+    tool.description = tool.description.as_ref().map(|text| one_line(text).into());
     tool.input_schema = Arc::new(tidy_root(&tool.input_schema));
     tool.output_schema = tool.output_schema.as_ref().map(|schema| Arc::new(tidy_root(schema)));
 }
 
 fn tidy_root(schema: &JsonObject) -> JsonObject {
-    let mut schema = schema.clone();
-    schema.remove("$schema");
-    schema.entry("type").or_insert_with(|| "object".into());
-    schema.entry("properties").or_insert_with(|| Value::Object(JsonObject::new()));
-    tidy_object(&mut schema);
+    let mut given = schema.clone();
+    given.shift_remove("$schema");
+    given.entry("type").or_insert_with(|| "object".into());
+    given.entry("properties").or_insert_with(|| Value::Object(JsonObject::new()));
+    tidy_object(&mut given);
+    // The derive and the library leave them in any order; readers and diffs want always the same.
+    let mut schema = JsonObject::new();
+    for keyword in ["type", "properties", "required", "additionalProperties"] {
+        if let Some(value) = given.shift_remove(keyword) {
+            schema.insert(keyword.into(), value);
+        }
+    }
+    schema.extend(given);
     schema
 }
 
@@ -33,10 +42,13 @@ fn tidy_value(value: &mut Value) {
 
 fn tidy_object(schema: &mut JsonObject) {
     if schema.get("format").and_then(Value::as_str).is_some_and(names_a_number) {
-        schema.remove("format");
+        schema.shift_remove("format");
     }
     if schema.get("default").is_some_and(Value::is_null) {
-        schema.remove("default");
+        schema.shift_remove("default");
+    }
+    if let Some(Value::String(text)) = schema.get_mut("description") {
+        *text = one_line(text);
     }
     let required: Vec<String> = schema
         .get("required")
@@ -65,6 +77,10 @@ fn tidy_object(schema: &mut JsonObject) {
     constants_to_enum(schema);
 }
 
+fn one_line(text: &str) -> String {
+    text.replace('\n', " ")
+}
+
 fn names_a_number(format: &str) -> bool {
     matches!(format, "float" | "double")
         || ["int", "uint"].iter().any(|kind| {
@@ -89,7 +105,7 @@ fn without_null(schema: &mut Value) {
     choices.retain(|choice| choice.get("type").is_none_or(|kind| kind != "null"));
     if let [Value::Object(only)] = choices.as_slice() {
         let only = only.clone();
-        schema.remove("anyOf");
+        schema.shift_remove("anyOf");
         for (keyword, value) in only {
             // The field's own description says more than its type's.
             schema.entry(keyword).or_insert(value);
@@ -110,7 +126,7 @@ fn constants_to_enum(schema: &mut JsonObject) {
             _ => return,
         }
     }
-    schema.remove("oneOf");
+    schema.shift_remove("oneOf");
     schema.insert("type".into(), "string".into());
     schema.insert("enum".into(), Value::Array(words));
 }

@@ -52,7 +52,7 @@ impl Look<'_> {
             let Some(property) = properties.get(name).and_then(Value::as_object) else { continue };
             self.value(property, value, name).map_err(|message| {
                 let about = property.get("description").and_then(Value::as_str).unwrap_or_default();
-                Invalid { message, hint: format!("{name}: {}", about.replace('\n', " ")) }
+                Invalid { message, hint: format!("{name}: {about}") }
             })?;
         }
         Ok(())

@@ -1,7 +1,6 @@
 //! Waiting for sessions, and reading what they said and show.
 
 use std::convert::Infallible;
-use std::time::Duration;
 
 use rmcp::model::ProgressNotificationParam;
 use rmcp::service::RequestContext;
@@ -12,12 +11,8 @@ use super::super::args::Parameters;
 use super::super::door::McpDoor;
 use super::super::reply::{Json, ToolFault};
 use super::super::say;
-use crate::domain::MessagePage;
+use crate::domain::{MessagePage, OpError};
 use crate::ops::{CapturePane, GetTranscript, ListSessions, ScreenPane, WaitForSession, Waited};
-
-/// How often a wait tells how it stands: often enough that a person sees it is alive and no client takes it for
-/// hung, seldom enough to cost nothing.
-const PROGRESS_EVERY: Duration = Duration::from_secs(4);
 
 #[tool_router(router = watch_tools, vis = "pub(in crate::mcp)")]
 impl McpDoor {
@@ -39,13 +34,9 @@ impl McpDoor {
         cx: RequestContext<RoleServer>,
     ) -> Result<Json<Waited>, ToolFault> {
         let req = req?;
-        tokio::select! {
-            biased;
-            waited = self.aegis.wait_for_session(&self.caller, req.clone()) => Ok(Json(waited?)),
-            () = cx.ct.cancelled() => Err(ToolFault::withdrawn()),
-            () = self.closing.cancelled() => Err(ToolFault::withdrawn()),
-            never = self.tell_progress(&cx, req.session_ids.as_deref()) => match never {},
-        }
+        let sessions = req.session_ids.clone();
+        let wait = self.aegis.wait_for_session(&self.caller, req);
+        Ok(Json(self.patiently(&cx, sessions.as_deref(), wait).await?))
     }
 
     /// Reads a session's conversation in pages, also after it ended; message ids never change.
@@ -86,6 +77,23 @@ impl McpDoor {
 }
 
 impl McpDoor {
+    /// Waits for `wait`, telling a client that asked for it how the sessions stand, until the client takes the call
+    /// back or leaves.
+    pub(in crate::mcp) async fn patiently<T>(
+        &self,
+        cx: &RequestContext<RoleServer>,
+        sessions: Option<&[String]>,
+        wait: impl Future<Output = Result<T, OpError>>,
+    ) -> Result<T, ToolFault> {
+        tokio::select! {
+            biased;
+            over = wait => Ok(over?),
+            () = cx.ct.cancelled() => Err(ToolFault::withdrawn()),
+            () = self.closing.cancelled() => Err(ToolFault::withdrawn()),
+            never = self.tell_progress(cx, sessions) => match never {},
+        }
+    }
+
     /// Tells a client that asked for it how the wait stands, until the wait is over.
     async fn tell_progress(
         &self,
@@ -95,16 +103,15 @@ impl McpDoor {
         let Some(token) = cx.meta.get_progress_token() else { return std::future::pending().await };
         let started = Instant::now();
         loop {
-            tokio::time::sleep(PROGRESS_EVERY).await;
-            let elapsed = started.elapsed().as_secs();
+            tokio::time::sleep(self.progress_every).await;
+            let elapsed = started.elapsed();
             let all = ListSessions { limit: Some(200), ..ListSessions::default() };
             let standing = match self.aegis.list_sessions(&self.caller, all).await {
                 Ok(list) => say::standing(&list.sessions, sessions),
                 Err(_) => "waiting".into(),
             };
-            #[expect(clippy::cast_precision_loss, reason = "seconds of one call")]
-            let note = ProgressNotificationParam::new(token.clone(), elapsed as f64)
-                .with_message(format!("{standing}; {elapsed} s"));
+            let note = ProgressNotificationParam::new(token.clone(), elapsed.as_secs_f64())
+                .with_message(format!("{standing}; {} s", elapsed.as_secs()));
             // A client that does not take it has gone, and the wait ends by that.
             let _ = cx.peer.notify_progress(note).await;
         }
