@@ -202,3 +202,47 @@ fn cut(text: &str, most: usize) -> String {
         None => text.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::{AskId, AskKind, AskVia, Timestamp};
+
+    #[test]
+    fn an_open_ask_says_all_that_an_approval_needs() {
+        let ask = Ask {
+            id: AskId::mint(),
+            kind: AskKind::Permission,
+            tool: Some("Bash".into()),
+            input: Some(json!({"command": "rm -r target"})),
+            input_hash: "c0ffee".into(),
+            title: "Bash: rm -r target".into(),
+            options: vec!["Yes".into(), "No".into()],
+            opened_at: Timestamp::from_millis(0).unwrap(),
+            via: AskVia::Hook,
+            agent: None,
+            tool_use_id: None,
+            resolution: None,
+        };
+        let text = format!(
+            "ask {} permission: Bash: rm -r target\n  input: {{\"command\":\"rm -r target\"}}\n  options: Yes | No\n  \
+             inputHash: c0ffee",
+            ask.id
+        );
+        assert_eq!(ask.say(), text);
+    }
+
+    #[test]
+    fn a_wait_that_timed_out_says_how_to_go_on() {
+        let waited = Waited { woke: Vec::new(), cursor: "c7".into(), timed_out: true };
+        assert_eq!(waited.say(), "nothing happened in time; wait again with the cursor\ncursor c7");
+    }
+
+    #[test]
+    fn a_cut_is_marked_and_never_splits_a_character() {
+        assert_eq!(cut("größer", 4), "größ […]");
+        assert_eq!(cut("größer", 6), "größer");
+    }
+}

@@ -71,7 +71,7 @@ fn visit(value: &Value, path: &str, look: &mut impl FnMut(&str, &serde_json::Map
         Value::Array(items) => {
             items.iter().enumerate().for_each(|(i, value)| visit(value, &format!("{path}/{i}"), look));
         }
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 

@@ -180,7 +180,7 @@ fn one_of(schema: &JsonObject, value: &Value, path: &str) -> Result<(), String> 
     let words: Vec<_> = words.iter().filter_map(Value::as_str).collect();
     let near = value.as_str().and_then(|given| nearest(given, words.iter().copied()));
     let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-    Err(format!("`{path}` must be one of {}, not {value}{near}", words.join(", ")))
+    Err(format!("`{path}` must be one of {}{near}", words.join(", ")))
 }
 
 fn in_range(schema: &JsonObject, value: &Value, path: &str) -> Result<(), String> {
