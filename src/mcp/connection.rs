@@ -22,6 +22,7 @@ use crate::ops::{Aegis, Caller};
 /// Enough for what is computed from memory, so that `printf … | aegis` gets its answers; well below the 100 ms
 /// after which the process must be gone.
 const GRACE: Duration = Duration::from_millis(40);
+const _: () = assert!(GRACE.as_millis() < 100);
 
 /// Why a connection was not served to its end.
 #[derive(Debug, thiserror::Error)]
