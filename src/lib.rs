@@ -1,1 +1,4 @@
 //! Aegis.
+
+pub mod claude;
+pub mod term;

@@ -1,0 +1,1 @@
+//! What we can tell from Claude's screen.
