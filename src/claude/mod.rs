@@ -9,6 +9,7 @@ pub mod launch;
 pub mod limit;
 pub mod live;
 pub mod prompt;
+pub mod screen;
 pub mod settings;
 pub mod transcript;
 pub mod version;
