@@ -122,8 +122,8 @@ impl Actor {
             return self.refuse(to, refusal);
         }
         let (choice, how) = match answer {
-            Answer::Approve { .. } => (dialog.yes_choice().map(Choice::Option), How::Approved),
-            Answer::Reject { .. } => (Some(dialog.no_choice().map_or(Choice::Escape, Choice::Option)), How::Rejected),
+            Answer::Approve { .. } => (yes(&dialog).map(Choice::Option), How::Approved),
+            Answer::Reject { .. } => (Some(no(&dialog).map_or(Choice::Escape, Choice::Option)), How::Rejected),
             Answer::Text { text } => (option(&dialog, text).map(Choice::Option), How::Answered),
             Answer::Choices { answers } => {
                 let only = if answers.len() == 1 { answers.values().next() } else { None };
@@ -147,6 +147,16 @@ pub(super) fn option(dialog: &Dialog, text: &str) -> Option<usize> {
         let number: usize = text.trim().parse().ok()?;
         (1..=dialog.options.len()).contains(&number).then(|| number - 1)
     })
+}
+
+/// The option that approves: a known dialog's own, else `Yes`, else the only one that begins with it.
+fn yes(dialog: &Dialog) -> Option<usize> {
+    dialog.consent().or_else(|| dialog.find("Yes"))
+}
+
+/// The option that refuses, by its beginning. Without one, Escape refuses.
+fn no(dialog: &Dialog) -> Option<usize> {
+    ["No", "Cancel", "Decline", "Exit"].iter().find_map(|word| dialog.find(word))
 }
 
 /// The answers that one text gives to a single question.

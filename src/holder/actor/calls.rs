@@ -177,7 +177,7 @@ impl Actor {
     }
 
     /// The screen as text.
-    pub(super) fn pane(&self, ansi: bool, scrollback: usize) -> Pane {
+    pub(super) fn pane(&mut self, ansi: bool, scrollback: usize) -> Pane {
         let (cols, rows) = self.grid.size();
         let screen = self.grid.screen();
         Pane {
@@ -202,7 +202,7 @@ impl Actor {
             holder_version: env!("CARGO_PKG_VERSION").into(),
             claude_version: self.claude_version.clone(),
             rss_bytes: process.and_then(ProcessId::rss),
-            context_used_pct: self.view.reading().and_then(|reading| reading.context_used_pct),
+            context_used_pct: None,
             evidence,
             receipts: self.receipts.latest(RECEIPTS_TOLD),
             background_tasks: self.background.len(),

@@ -25,6 +25,7 @@ impl Actor {
     pub(super) fn check_child(&mut self) {
         process::reap_orphans(Some(self.pid));
         let Some(status) = self.pty.ended() else { return };
+        let last_words = if status.success() { None } else { self.last_words() };
         let killed = self.kill.as_ref();
         let signal = status.signal().map(str::to_owned);
         let exit_code = signal.is_none().then(|| i32::try_from(status.exit_code()).unwrap_or(-1));
@@ -35,15 +36,14 @@ impl Actor {
         };
         let detail = match killed {
             Some(kill) => Some(kill.steps.join(", ")),
-            None if exit_code != Some(0) => self.last_words(),
-            None => None,
+            None => last_words,
         };
         let by = killed.map(|kill| kill.by.clone());
         self.ending = Some(Ending { cause, exit_code, signal, by, detail });
         self.ended = true;
     }
 
-    fn last_words(&self) -> Option<String> {
+    fn last_words(&mut self) -> Option<String> {
         let pane = self.grid.pane(false, 0);
         let lines: Vec<_> = pane.lines().filter(|line| !line.trim().is_empty()).collect();
         let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");

@@ -241,7 +241,7 @@ impl Actor {
     /// A while after a turn's end, or after a prompt that stayed queued: what does the live file say now?
     pub(super) fn recheck_live(&mut self) {
         self.read_files();
-        let Some(live) = &self.live else { return };
+        let Some(live) = self.live.clone() else { return };
         let now = Timestamp::now();
         let word = self.status.current().word();
         match live.activity {

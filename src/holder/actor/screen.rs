@@ -155,12 +155,10 @@ impl Actor {
         if self.keying.is_some() {
             return;
         }
-        if let Some(choice) = dialog.harmless_choice() {
-            let what = format!("screen rule {}: dismissed with `{choice}`", dialog.rule);
+        if let Some(option) = dialog.harmless() {
+            let what = format!("screen rule {}: dismissed with `{}`", dialog.rule, dialog.options[option].label);
             self.note(Source::Screen, Timestamp::now(), what, None);
-            if let Some(option) = dialog.find(choice) {
-                self.press(dialog, Choice::Option(option), "aegis", None, None);
-            }
+            self.press(dialog, Choice::Option(option), "aegis", None, None);
             return;
         }
         // While a hook waits, its dialog is that hook's.
@@ -178,7 +176,7 @@ impl Actor {
             DialogKind::Trust => AskKind::Trust,
             DialogKind::Other => AskKind::Dialog,
         };
-        let yes = dialog.yes_choice();
+        let yes = dialog.consent();
         let id = self.open_screen_ask(kind, dialog.clone());
         if kind == AskKind::Trust
             && self.launch.spec.trusted
