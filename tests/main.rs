@@ -1,1 +1,9 @@
-//! Tests.
+//! Tests from outside, in one binary.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
+
+/// What file and environment make of the configuration.
+mod config;
+/// The committed schemas are those of the types.
+mod schemas;
+/// The contract of the store, and what many processes do to one file.
+mod store;
