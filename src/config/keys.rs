@@ -50,9 +50,8 @@ pub(super) const KEYS: &[Key] = &[
     key("logLevel", "AEGIS_LOG", Kind::Text),
 ];
 
-/// The key that `name` most likely meant, among those of the same object.
-pub(super) fn nearest(name: &str) -> Option<String> {
-    let (parent, last) = split(name);
+/// The key that `last` most likely meant in the object `parent`, which is empty for the file itself.
+pub(super) fn nearest(parent: &str, last: &str) -> Option<String> {
     // A third of the letters wrong is a typing mistake; more is another word.
     let most = (last.len() / 3).max(2);
     let distance =
@@ -122,9 +121,9 @@ mod tests {
 
     #[test]
     fn a_mistyped_key_finds_its_neighbour() {
-        assert_eq!(nearest("stallTresholdMs").as_deref(), Some("stallThresholdMs"));
-        assert_eq!(nearest("terminal.colums").as_deref(), None);
-        assert_eq!(nearest("terminal.cls").as_deref(), Some("cols"));
-        assert_eq!(nearest("somethingElse"), None);
+        assert_eq!(nearest("", "stallTresholdMs").as_deref(), Some("stallThresholdMs"));
+        assert_eq!(nearest("terminal", "columns").as_deref(), None);
+        assert_eq!(nearest("terminal", "cls").as_deref(), Some("cols"));
+        assert_eq!(nearest("", "somethingElse"), None);
     }
 }

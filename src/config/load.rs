@@ -122,12 +122,11 @@ fn flatten(
     object: Map<String, Value>,
 ) -> Result<Vec<(&'static Key, Value)>, ConfigError> {
     let mut found = Vec::new();
-    for (name, value) in object {
-        let name = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
+    for (last, value) in object {
+        let name = if prefix.is_empty() { last.clone() } else { format!("{prefix}.{last}") };
         let group = format!("{name}.");
-        if let Some(key) =
-            KEYS.iter().find(|key| key.name == name && !prefix.is_empty() | !name.contains('.'))
-        {
+        // A dot leads into an object only in our own spelling, not in the file's.
+        if let Some(key) = KEYS.iter().find(|key| key.name == name && !last.contains('.')) {
             found.push((key, value));
         } else if KEYS.iter().any(|key| key.name.starts_with(&group)) {
             let Value::Object(object) = value else {

@@ -152,7 +152,7 @@ fn a_bad_variable_is_told_with_its_range(#[case] variable: &str, #[case] value: 
 )]
 #[case::flat_terminal(r#"{"terminal": 5}"#, r" is 5; expected an object")]
 #[case::no_list(r#"{"trustedRoots": "/a"}"#, r#" is "/a"; expected a list of paths"#)]
-#[case::no_text(r#"{"model": 5}"#, r" is 5; expected a text that is not empty")]
+#[case::no_text(r#"{"model": 5}"#, r" is 5; expected a string")]
 #[case::no_object("[]", " must be a JSON object")]
 #[case::no_json("{", " is not JSON: EOF while parsing an object at line 1 column 1")]
 fn a_bad_file_is_told_with_its_place(#[case] text: &str, #[case] end: &str) {

@@ -246,3 +246,33 @@ impl Store for SqliteStore {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_and_loses_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&directory.path().join("aegis.db")).unwrap();
+        store.set_claude_version(Path::new("/old"), "1", "2.1.0").unwrap();
+        // The database's own limit, in pages; SQLite fails with the same code as for the disk's.
+        let pages: i64 = store.connection().pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        store.connection().pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+        let long = "x".repeat(100_000);
+        let full = store.set_claude_version(Path::new("/new"), "1", &long);
+        assert!(matches!(full, Err(StoreError::Unavailable { .. })));
+        assert_eq!(store.claude_version(Path::new("/old"), "1").unwrap().as_deref(), Some("2.1.0"));
+        store.set_claude_version(Path::new("/old"), "1", "2.2.0").unwrap();
+    }
+
+    #[test]
+    fn a_read_only_store_is_unavailable() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&directory.path().join("aegis.db")).unwrap();
+        store.connection().pragma_update(None, "query_only", true).unwrap();
+        assert!(matches!(store.check(), Err(StoreError::Unavailable { .. })));
+        assert!(matches!(store.release_key("key"), Err(StoreError::Unavailable { .. })));
+        assert_eq!(store.live_sessions().unwrap(), []);
+    }
+}
