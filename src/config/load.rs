@@ -141,7 +141,7 @@ fn flatten(
         } else {
             return Err(ConfigError::UnknownKey {
                 path: path.to_owned(),
-                nearest: nearest(&name),
+                nearest: nearest(prefix, &last),
                 key: name,
             });
         }
