@@ -81,15 +81,12 @@ mod tests {
     use crate::config::Config;
 
     fn leaves(prefix: &str, value: &Value, into: &mut BTreeSet<String>) {
-        match value {
-            Value::Object(map) => {
-                for (name, value) in map {
-                    leaves(&format!("{prefix}.{name}"), value, into);
-                }
+        if let Value::Object(map) = value {
+            for (name, value) in map {
+                leaves(&format!("{prefix}.{name}"), value, into);
             }
-            _ => {
-                into.insert(prefix.trim_start_matches('.').to_owned());
-            }
+        } else {
+            into.insert(prefix.trim_start_matches('.').to_owned());
         }
     }
 

@@ -10,6 +10,8 @@ use serde_json::{Map, Value};
 use super::keys::{KEYS, Key, Kind, nearest};
 use super::{Config, ConfigError};
 
+type Object = Map<String, Value>;
+
 /// Where settings come from, as the process found them at its start.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
@@ -92,7 +94,7 @@ fn defaults() -> Value {
 }
 
 /// Reads the one file that counts.
-fn read_file(sources: &Sources) -> Result<Option<(PathBuf, Map<String, Value>)>, ConfigError> {
+fn read_file(sources: &Sources) -> Result<Option<(PathBuf, Object)>, ConfigError> {
     let mut candidates = Vec::new();
     if let Some(file) = &sources.file {
         candidates.push(sources.cwd.join(file));
@@ -116,11 +118,7 @@ fn read_file(sources: &Sources) -> Result<Option<(PathBuf, Map<String, Value>)>,
 }
 
 /// Turns nested objects into keys of the table.
-fn flatten(
-    path: &Path,
-    prefix: &str,
-    object: Map<String, Value>,
-) -> Result<Vec<(&'static Key, Value)>, ConfigError> {
+fn flatten(path: &Path, prefix: &str, object: Object) -> Result<Vec<(&'static Key, Value)>, ConfigError> {
     let mut found = Vec::new();
     for (last, value) in object {
         let name = if prefix.is_empty() { last.clone() } else { format!("{prefix}.{last}") };
