@@ -67,7 +67,8 @@ impl Config {
     /// kind or out of range. The first mistake is reported.
     pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
         let mut merged = Merged {
-            values: defaults(),
+            values: serde_json::to_value(Config::default()).unwrap_or_default(),
+            config: Config::default(),
             origins: KEYS.iter().map(|key| (key.name.to_owned(), Origin::Default)).collect(),
             home: sources.home.as_deref(),
         };
@@ -83,14 +84,8 @@ impl Config {
             let value = from_variable(key, raw).ok_or_else(|| bad(key, &origin, &raw.to_string_lossy()))?;
             merged.set(key, value, &origin, &sources.cwd)?;
         }
-        // Every value was tried alone, so that all together cannot fail.
-        let config = serde_json::from_value(merged.values).unwrap_or_default();
-        Ok(Loaded { config, origins: merged.origins })
+        Ok(Loaded { config: merged.config, origins: merged.origins })
     }
-}
-
-fn defaults() -> Value {
-    serde_json::to_value(Config::default()).unwrap_or_default()
 }
 
 /// Reads the one file that counts.
@@ -165,6 +160,7 @@ fn from_variable(key: &Key, raw: &OsStr) -> Option<Value> {
 /// The values so far, and where they come from.
 struct Merged<'a> {
     values: Value,
+    config: Config,
     origins: BTreeMap<String, Origin>,
     home: Option<&'a Path>,
 }
@@ -191,20 +187,16 @@ impl Merged<'_> {
         }
         let value = self.resolve(key, value, origin, base)?;
         let pointer = format!("/{}", key.name.replace('.', "/"));
-        let mut alone = defaults();
-        for values in [&mut alone, &mut self.values] {
-            if let Some(place) = values.pointer_mut(&pointer) {
-                *place = value.clone();
-            }
+        if let Some(place) = self.values.pointer_mut(&pointer) {
+            *place = value;
         }
-        if let Err(error) = serde_json::from_value::<Config>(alone) {
-            return Err(ConfigError::BadValue {
-                key: key.name.into(),
-                origin: origin.clone(),
-                value: shown,
-                expected: expected(key, Some(&error.to_string())),
-            });
-        }
+        // After each key, so that what the types refuse is this one's value.
+        self.config = serde_json::from_value(self.values.clone()).map_err(|error| ConfigError::BadValue {
+            key: key.name.into(),
+            origin: origin.clone(),
+            value: shown,
+            expected: expected(key, Some(&error.to_string())),
+        })?;
         self.origins.insert(key.name.to_owned(), origin.clone());
         Ok(())
     }
