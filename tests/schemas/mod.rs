@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! The files under `schemas/` are what clients see; a change of a type must show there.
 
 use std::collections::BTreeMap;
@@ -137,4 +138,37 @@ fn every_operation_that_the_catalogue_promises_to_mcp_is_a_tool() {
         })
         .collect();
     assert_eq!(offered, promised);
+=======
+use std::path::Path;
+
+use serde_json::Value;
+
+/// Compares a schema with its committed file, or rewrites the file when `UPDATE_SCHEMAS` is set.
+fn compare(name: &str, schema: &impl serde::Serialize) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas").join(name);
+    let expected = format!("{}\n", serde_json::to_string_pretty(schema).unwrap());
+    if std::env::var_os("UPDATE_SCHEMAS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &expected).unwrap();
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        found == expected,
+        "schemas/{name} is not what the types say; rewrite it with `UPDATE_SCHEMAS=1 cargo test schemas`"
+    );
+}
+
+#[test]
+fn the_configuration_has_its_schema() {
+    compare("config.json", &schemars::schema_for!(aegis::config::Config));
+}
+
+#[test]
+fn the_default_configuration_fits_its_schema() {
+    let schema = serde_json::to_value(schemars::schema_for!(aegis::config::Config)).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let default: Value = serde_json::to_value(aegis::config::Config::default()).unwrap();
+    assert!(validator.is_valid(&default));
+    assert!(!validator.is_valid(&serde_json::json!({ "stallThresholdMs": 1 })));
+>>>>>>> wt-store
 }
