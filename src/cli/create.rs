@@ -1,0 +1,109 @@
+//! `aegis create`: starts a session and leaves it.
+
+use clap::Args;
+
+use super::args::{Format, absolute, pair, permission_mode, text_or_stdin, variables};
+use super::{Cx, Exit, text};
+use crate::domain::{OpError, PermissionMode};
+use crate::ops::{CreateSession, SessionCreated};
+
+/// What the session is to be.
+#[derive(Clone, Debug, Args)]
+pub struct CreateArgs {
+    /// The directory to work in
+    #[arg(default_value = ".")]
+    pub dir: String,
+    /// The first prompt; `-` reads it from stdin
+    #[arg(long, short)]
+    pub prompt: Option<String>,
+    /// Start a new session even if an idle one fits
+    #[arg(long)]
+    pub no_reuse: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub settings: Settings,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub format: Format,
+}
+
+/// A new session's settings, for `create` and `run`.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Session")]
+pub struct Settings {
+    /// A name to call it by, unique among live sessions
+    #[arg(long, short)]
+    pub name: Option<String>,
+    /// Claude Code's permission mode
+    #[arg(long, value_name = "MODE", value_parser = permission_mode())]
+    pub permission_mode: Option<PermissionMode>,
+    /// The model, by Claude Code's name for it
+    #[arg(long)]
+    pub model: Option<String>,
+    /// Continue the conversation of this session, or this conversation of Claude Code; a live one is forked
+    #[arg(long, value_name = "ID")]
+    pub resume: Option<String>,
+    /// Text to add to the system prompt
+    #[arg(long, value_name = "TEXT")]
+    pub append_system_prompt: Option<String>,
+    /// Another directory that Claude may work in; may be repeated
+    #[arg(long = "add-dir", value_name = "DIR")]
+    pub add_dirs: Vec<String>,
+    /// A variable to add to the environment; may be repeated
+    #[arg(long, short, value_name = "NAME=VALUE", value_parser = pair)]
+    pub env: Vec<(String, String)>,
+    /// Repeating a call with the same key gives the session of the first call
+    #[arg(long, value_name = "KEY")]
+    pub key: Option<String>,
+}
+
+impl Settings {
+    /// Builds the request.
+    pub(super) fn request(
+        self,
+        dir: &str,
+        prompt: Option<String>,
+        reuse: bool,
+    ) -> Result<CreateSession, OpError> {
+        let add_dirs: Vec<String> =
+            self.add_dirs.iter().map(|dir| absolute(dir)).collect::<Result<_, _>>()?;
+        Ok(CreateSession {
+            work_dir: absolute(dir)?,
+            name: self.name,
+            prompt,
+            permission_mode: self.permission_mode,
+            model: self.model,
+            resume_session_id: self.resume,
+            append_system_prompt: self.append_system_prompt,
+            add_dirs: (!add_dirs.is_empty()).then_some(add_dirs),
+            env: variables(self.env),
+            reuse: Some(reuse),
+            idempotency_key: self.key,
+        })
+    }
+}
+
+pub(super) async fn run(cx: &Cx, args: CreateArgs) -> Result<Exit, OpError> {
+    let prompt = args.prompt.map(text_or_stdin).transpose()?;
+    let request = args.settings.request(&args.dir, prompt, !args.no_reuse)?;
+    let created = cx.aegis.create_session(&cx.caller, request).await?;
+    cx.out.give(&created, render)?;
+    Ok(Exit::Done)
+}
+
+fn render(created: &SessionCreated) -> String {
+    let session = &created.session;
+    let mut pairs = vec![
+        ("session", session.id.to_string()),
+        ("name", text::prose(&session.name)),
+        ("status", session.status.as_str().into()),
+        ("directory", text::prose(&session.work_dir)),
+    ];
+    if created.reused {
+        pairs.push(("reused", "an idle session with these settings was taken".into()));
+    }
+    if let Some(receipt) = &created.receipt {
+        pairs.push(("prompt", text::receipt(receipt)));
+    }
+    text::fields(&pairs)
+}

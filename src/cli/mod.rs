@@ -1,0 +1,255 @@
+//! The command line: one verb a file, each one call into [`crate::ops`] and its rendering.
+//!
+//! Answers go to stdout, progress and errors to stderr ([`out`]); what a script needs is in the exit code
+//! ([`exit`]). No verb needs a server. The roles that are no verbs (MCP server, holder, hook, rehearsal) are
+//! named here only for the parser; `main` runs them.
+
+mod approve;
+mod args;
+mod asks;
+mod attach;
+mod create;
+mod dialog;
+mod doctor;
+mod exit;
+mod explain;
+mod follow;
+mod health;
+mod interrupt;
+mod kill;
+mod list;
+mod out;
+mod pane;
+mod read;
+mod reject;
+mod run;
+mod send;
+mod show;
+mod text;
+mod wait;
+
+mod answer;
+mod escape;
+mod report;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::domain::OpError;
+use crate::ops::{Aegis, Caller};
+
+pub use answer::AnswerArgs;
+pub use approve::ApproveArgs;
+pub use args::{Format, Target};
+pub use attach::AttachArgs;
+pub use create::CreateArgs;
+pub use doctor::{Check, DoctorArgs, Doctoring, Rehearsal};
+pub use exit::Exit;
+pub use kill::KillArgs;
+pub use list::ListArgs;
+pub use pane::PaneArgs;
+pub use read::ReadArgs;
+pub use reject::RejectArgs;
+pub use run::RunArgs;
+pub use send::SendArgs;
+pub use wait::WaitArgs;
+
+/// Drive Claude Code sessions
+///
+/// Without a command this is an MCP server on stdin and stdout.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "aegis", version, after_help = exit::HELP, max_term_width = 110)]
+pub struct Cli {
+    /// Read this configuration file instead of the one in the state directory
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Global")]
+    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub mcp: McpArgs,
+    /// What to do; nothing means the MCP server
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// How the MCP server presents itself.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct McpArgs {
+    /// Which tools the MCP server offers
+    #[arg(long, value_enum, value_name = "SET")]
+    pub tools: Option<ToolSet>,
+}
+
+/// A set of MCP tools.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ToolSet {
+    /// The eight that a delegation needs
+    Core,
+    /// All
+    #[default]
+    Full,
+}
+
+/// A verb or a role.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Give Claude a prompt in this directory and print its answer
+    Run(Box<RunArgs>),
+    /// Start a session, or take an idle one
+    Create(Box<CreateArgs>),
+    /// List sessions, newest first
+    #[command(visible_alias = "ls")]
+    List(ListArgs),
+    /// Show all that is known about a session
+    #[command(visible_alias = "status")]
+    Show(Target),
+    /// Send a prompt
+    Send(SendArgs),
+    /// Wait until a session wants attention
+    Wait(WaitArgs),
+    /// Read a session's conversation
+    Read(ReadArgs),
+    /// Allow what a session asks for
+    Approve(ApproveArgs),
+    /// Refuse what a session asks for
+    Reject(RejectArgs),
+    /// Answer a session's question
+    Answer(AnswerArgs),
+    /// Stop the turn
+    Interrupt(Target),
+    /// Press Escape once
+    Escape(Target),
+    /// End a session and everything it started
+    Kill(KillArgs),
+    /// Print a session's screen
+    Pane(PaneArgs),
+    /// Attach this terminal to a session
+    Attach(AttachArgs),
+    /// Tell why a session has the status it has
+    Explain(Target),
+    /// Tell how Aegis and what it stands on are
+    Health(Format),
+    /// Check everything that a session needs, with a next step for what is wrong
+    Doctor(DoctorArgs),
+    /// Serve MCP on stdin and stdout; the same as no command
+    Mcp(McpArgs),
+    /// Try Aegis with the installed Claude Code against a scripted API: no account, no network
+    Rehearse(RehearseArgs),
+    /// Hold one session
+    #[command(hide = true)]
+    Holder {
+        /// The session's directory
+        session_dir: PathBuf,
+    },
+    /// Tell the holder about one hook event
+    #[command(hide = true)]
+    Hook {
+        /// The event's name
+        event: String,
+    },
+}
+
+/// What a rehearsal runs with.
+#[derive(Clone, Debug, Default, Args)]
+pub struct RehearseArgs {
+    /// Install Claude Code from npm into the state directory first
+    #[arg(long)]
+    pub install: bool,
+    /// The version to install
+    #[arg(long, value_name = "V", requires = "install")]
+    pub claude_version: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub format: Format,
+}
+
+/// Reads the command line; on `--help`, `--version` and wrong usage prints and exits.
+#[must_use]
+pub fn parse() -> Cli {
+    Cli::parse()
+}
+
+/// What a verb works with.
+pub(crate) struct Cx {
+    /// The operations.
+    aegis: Aegis,
+    /// Who calls.
+    caller: Caller,
+    /// Where the words go.
+    out: out::Out,
+}
+
+/// Runs a verb and tells how it came out.
+///
+/// The roles (`mcp`, `holder`, `hook`, `rehearse`) are not verbs; asked for here they give exit code 2.
+pub async fn run(command: Command, aegis: Aegis, caller: Caller) -> ExitCode {
+    run_with(command, aegis, caller, Doctoring::default()).await
+}
+
+/// As [`run`], with what only the composition root can give `doctor`.
+pub async fn run_with(command: Command, aegis: Aegis, caller: Caller, doctoring: Doctoring) -> ExitCode {
+    let cx = Cx { aegis, caller, out: out::Out { json: json(&command) } };
+    match dispatch(&cx, command, doctoring).await {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            cx.out.error(&error);
+            Exit::Failed.into()
+        }
+    }
+}
+
+async fn dispatch(cx: &Cx, command: Command, doctoring: Doctoring) -> Result<Exit, OpError> {
+    match command {
+        Command::Run(args) => run::run(cx, *args).await,
+        Command::Create(args) => create::run(cx, *args).await,
+        Command::List(args) => list::run(cx, args).await,
+        Command::Show(args) => show::run(cx, args).await,
+        Command::Send(args) => send::run(cx, args).await,
+        Command::Wait(args) => wait::run(cx, args).await,
+        Command::Read(args) => read::run(cx, args).await,
+        Command::Approve(args) => approve::run(cx, args).await,
+        Command::Reject(args) => reject::run(cx, args).await,
+        Command::Answer(args) => answer::run(cx, args).await,
+        Command::Interrupt(args) => interrupt::run(cx, args).await,
+        Command::Escape(args) => escape::run(cx, args).await,
+        Command::Kill(args) => kill::run(cx, args).await,
+        Command::Pane(args) => pane::run(cx, args).await,
+        Command::Attach(args) => attach::run(cx, args).await,
+        Command::Explain(args) => explain::run(cx, args).await,
+        Command::Health(_) => health::run(cx).await,
+        Command::Doctor(args) => doctor::run(cx, args, doctoring).await,
+        Command::Mcp(_) | Command::Rehearse(_) | Command::Holder { .. } | Command::Hook { .. } => {
+            Ok(Exit::Usage)
+        }
+    }
+}
+
+/// Whether the command's answer is to be JSON.
+fn json(command: &Command) -> bool {
+    match command {
+        Command::Run(args) => args.format.json,
+        Command::Create(args) => args.format.json,
+        Command::List(args) => args.format.json,
+        Command::Send(args) => args.target.format.json,
+        Command::Wait(args) => args.format.json,
+        Command::Read(args) => args.target.format.json,
+        Command::Approve(args) => args.target.format.json,
+        Command::Reject(args) => args.target.format.json,
+        Command::Answer(args) => args.target.format.json,
+        Command::Kill(args) => args.target.format.json,
+        Command::Pane(args) => args.target.format.json,
+        Command::Attach(args) => args.target.format.json,
+        Command::Show(args) | Command::Interrupt(args) | Command::Escape(args) | Command::Explain(args) => {
+            args.format.json
+        }
+        Command::Health(format) => format.json,
+        Command::Doctor(args) => args.format.json,
+        Command::Rehearse(args) => args.format.json,
+        Command::Mcp(_) | Command::Holder { .. } | Command::Hook { .. } => false,
+    }
+}
