@@ -155,7 +155,7 @@ pub struct OpError {
     /// The next step.
     pub hint: String,
     /// What it is about.
-    pub details: Option<Value>,
+    pub details: Option<Box<Value>>,
 }
 
 impl OpError {
@@ -175,7 +175,7 @@ impl OpError {
     /// Adds what it is about.
     #[must_use]
     pub fn details(mut self, details: Option<Value>) -> Self {
-        self.details = details;
+        self.details = details.map(Box::new);
         self
     }
 
@@ -185,7 +185,7 @@ impl OpError {
         let mut json =
             serde_json::json!({ "code": self.code.as_str(), "message": self.message, "hint": self.hint });
         if let (Some(details), Some(map)) = (&self.details, json.as_object_mut()) {
-            map.insert("details".into(), details.clone());
+            map.insert("details".into(), (**details).clone());
         }
         json
     }

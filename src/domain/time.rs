@@ -12,10 +12,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Timestamp(jiff::Timestamp);
 
 impl Timestamp {
-    /// Takes the system clock's time. Called by the composition root and the processes' own loops only.
+    /// Takes the system clock's time, to the millisecond that the wire tells. Called by the composition root and the processes' own loops only.
     #[must_use]
     pub fn now() -> Self {
-        Self(jiff::Timestamp::now())
+        let now = jiff::Timestamp::now();
+        Self(jiff::Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now))
     }
 
     /// Builds a time from milliseconds since the Unix epoch; `None` outside the years -9999..9999.

@@ -247,9 +247,9 @@ fn new_session(req: CreateSession, caller: &Caller) -> NewSession {
 }
 
 fn describe(detail: Detail) -> SessionDetail {
-    let Detail { session, snapshot, holder_pid } = detail;
+    let Detail { session, reachable, snapshot, holder_pid } = detail;
     let holder = HolderHealth {
-        reachable: snapshot.is_some(),
+        reachable,
         pid: holder_pid,
         version: snapshot.as_ref().map(|s| s.holder_version.clone()),
     };

@@ -100,7 +100,7 @@ pub enum Request {
         /// Which surface asks.
         by: String,
     },
-    /// Answers an ask. Answered with the resolved [`Ask`].
+    /// Answers an ask. Answered with the resolved [`Ask`](crate::domain::Ask).
     Answer {
         /// Which; without it the only open one that the answer fits.
         ask_id: Option<AskId>,
@@ -126,7 +126,7 @@ pub enum Request {
         /// Which surface asks.
         by: String,
     },
-    /// Reads the conversation. Answered with a [`MessagePage`].
+    /// Reads the conversation. Answered with a [`MessagePage`](crate::domain::MessagePage).
     Messages(MessageQuery),
     /// Reads the screen. Answered with a [`Pane`].
     Pane {

@@ -1,0 +1,384 @@
+//! Creating a session: checked first, then an idle one taken, else a new one launched.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::link::{Observed, outline, refused};
+use super::names::{below_any, check_name, make_name, work_dir};
+use super::{Created, Engine, NewSession};
+use crate::claude::launch::{environment, never};
+use crate::claude::prompt::{self, Unsendable};
+use crate::config::OnTimeout;
+use crate::domain::{
+    ConversationId, Delivery, ErrorCode, OpError, Receipt, SessionId, SessionSpec, StatusWord, Timestamp,
+};
+use crate::holder::client::ANSWERS_WITHIN;
+use crate::holder::launch::FirstPrompt;
+use crate::holder::{HolderError, HolderLaunch, SessionDir, process};
+use crate::store::{KeyClaim, SessionRow};
+use crate::wire::{Claimed, Request};
+
+/// How long a second call with the same key waits for the first one's session.
+const FIRST_CALL: Duration = Duration::from_secs(20);
+
+/// The most directories that can be added.
+const MOST_DIRS: usize = 20;
+
+impl Engine {
+    /// Creates a session, or takes an idle one.
+    ///
+    /// # Errors
+    ///
+    /// Those of `create_session`.
+    pub async fn create(&self, new: NewSession) -> Result<Created, OpError> {
+        let id = SessionId::mint();
+        let Some(key) = new.idempotency_key.clone() else { return self.create_once(id, &new).await };
+        let fingerprint = fingerprint(&new);
+        let claim = {
+            let (key, fingerprint) = (key.clone(), fingerprint.clone());
+            self.db(move |store| store.claim_key(&key, &fingerprint, id, Timestamp::now())).await?
+        };
+        match claim {
+            KeyClaim::Taken { fingerprint: of, .. } if of != fingerprint => {
+                Err(OpError::new(ErrorCode::KeyReused, "the idempotencyKey was used for another session"))
+            }
+            KeyClaim::Taken { id, .. } => self.created_before(id, &key).await,
+            KeyClaim::Yours => {
+                let created = self.create_once(id, &new).await;
+                if created.is_err() {
+                    // Nothing came of it, so the key may be used again.
+                    self.db(move |store| store.release_key(&key)).await?;
+                }
+                created
+            }
+        }
+    }
+
+    /// The session that an earlier call with the same key created, or is creating.
+    async fn created_before(&self, id: SessionId, key: &str) -> Result<Created, OpError> {
+        let until = tokio::time::Instant::now() + FIRST_CALL;
+        let mut pause = tokio::time::interval(Duration::from_millis(20));
+        loop {
+            if let Some(row) = self.db(move |store| store.session(id)).await? {
+                let observed = self.observe(&row, ANSWERS_WITHIN).await?;
+                if !matches!(observed, Observed::Launching) {
+                    let receipts = match &observed {
+                        Observed::Live(snapshot) => snapshot.receipts.clone(),
+                        Observed::Ended(_) | Observed::Silent | Observed::Launching => Vec::new(),
+                    };
+                    let receipt = receipts.into_iter().find(|r| r.idempotency_key.as_deref() == Some(key));
+                    let session = match observed {
+                        Observed::Live(snapshot) => snapshot.session,
+                        Observed::Ended(session) => *session,
+                        Observed::Silent | Observed::Launching => outline(&row, StatusWord::Unknown),
+                    };
+                    return Ok(Created { session, reused: false, receipt });
+                }
+            }
+            if tokio::time::Instant::now() >= until {
+                return Err(OpError::new(ErrorCode::LaunchFailed, "the first call with this key has not finished")
+                    .hint("call again with the same key"));
+            }
+            pause.tick().await;
+        }
+    }
+
+    async fn create_once(&self, id: SessionId, new: &NewSession) -> Result<Created, OpError> {
+        let dir = work_dir(&new.work_dir, &self.config, &self.paths.state_dir)?;
+        if let Some(name) = &new.name {
+            check_name(name)?;
+        }
+        if let Some(text) = &new.prompt {
+            self.check_prompt(text)?;
+        }
+        if let Some(name) = new.env.keys().find(|name| name.is_empty() || name.contains(['=', '\0']) || never(name)) {
+            return Err(OpError::new(ErrorCode::InvalidArgument, format!("the variable `{name}` cannot be set")));
+        }
+        let add_dirs = self.added(&new.add_dirs)?;
+        let resume = match &new.resume {
+            Some(reference) => Some(self.conversation(reference).await?),
+            None => None,
+        };
+        let spec = self.spec(id, new, dir, add_dirs, resume);
+        if new.reuse
+            && resume.is_none()
+            && let Some(created) = self.take_idle(&spec, new).await?
+        {
+            return Ok(created);
+        }
+        self.launch(spec, new).await
+    }
+
+    /// Checks a prompt before anything is started for it.
+    pub(super) fn check_prompt(&self, text: &str) -> Result<(), OpError> {
+        prompt::typed(text, self.prompt_limit()).map(drop).map_err(|unsendable| {
+            let code = match unsendable {
+                Unsendable::TooLong { .. } => ErrorCode::PromptTooLarge,
+                Unsendable::Blank | Unsendable::Control { .. } => ErrorCode::PromptRefused,
+            };
+            OpError::new(code, unsendable.to_string())
+        })
+    }
+
+    fn prompt_limit(&self) -> usize {
+        usize::try_from(self.config.max_prompt_bytes).unwrap_or(usize::MAX)
+    }
+
+    fn added(&self, dirs: &[String]) -> Result<Vec<PathBuf>, OpError> {
+        if dirs.len() > MOST_DIRS {
+            return Err(OpError::new(ErrorCode::InvalidArgument, format!("addDirs names more than {MOST_DIRS}")));
+        }
+        dirs.iter().map(|dir| work_dir(dir, &self.config, &self.paths.state_dir)).collect()
+    }
+
+    fn spec(
+        &self,
+        id: SessionId,
+        new: &NewSession,
+        dir: PathBuf,
+        add_dirs: Vec<PathBuf>,
+        resume: Option<(ConversationId, bool)>,
+    ) -> SessionSpec {
+        let (conversation, fork) = match resume {
+            Some((conversation, false)) => (conversation, false),
+            Some((_, true)) | None => (fresh_conversation(), resume.is_some()),
+        };
+        let mut spec = SessionSpec {
+            id,
+            name: new.name.clone().unwrap_or_else(|| make_name(&dir, id)),
+            permission_mode: new.permission_mode.unwrap_or(self.config.permission_mode),
+            model: new.model.clone().or_else(|| self.config.model.clone()),
+            resume: resume.map(|(conversation, _)| conversation),
+            fork,
+            conversation_id: conversation,
+            append_system_prompt: new.append_system_prompt.clone(),
+            add_dirs,
+            env_names: new.env.keys().cloned().collect(),
+            owner: new.parent.map_or_else(|| "local".into(), |parent| format!("session:{parent}")),
+            parent_id: new.parent,
+            settings_key: String::new(),
+            worktree: None,
+            stall_threshold_ms: self.config.stall_threshold_ms,
+            trusted: below_any(&dir, &self.config.trusted_roots),
+            created_at: Timestamp::now(),
+            work_dir: dir,
+        };
+        spec.settings_key = settings_key(&spec, new);
+        spec
+    }
+
+    /// Finds the conversation to resume, and whether it must be copied because it goes on elsewhere.
+    async fn conversation(&self, reference: &str) -> Result<(ConversationId, bool), OpError> {
+        let none = |what: String| OpError::new(ErrorCode::NoSuchConversation, what);
+        let found = self.db({
+            let reference = reference.trim().to_owned();
+            move |store| store.find_sessions(&reference)
+        });
+        if !found.await?.is_empty() {
+            let row = self.row(reference).await?;
+            return match self.observe(&row, ANSWERS_WITHIN).await? {
+                Observed::Live(snapshot) => {
+                    let last = snapshot.conversations.last().copied();
+                    Ok((last.ok_or_else(|| none(format!("session `{reference}` has no conversation yet")))?, true))
+                }
+                Observed::Ended(session) => {
+                    let conversation = session.conversation_id;
+                    let last = conversation.ok_or_else(|| none(format!("session `{reference}` had no conversation")))?;
+                    self.must_exist(last)?;
+                    Ok((last, self.is_live(last).await?))
+                }
+                Observed::Silent | Observed::Launching => {
+                    Err(OpError::new(ErrorCode::HolderUnreachable, format!("session `{reference}` does not answer")))
+                }
+            };
+        }
+        let conversation: ConversationId = reference
+            .trim()
+            .parse()
+            .map_err(|_| none(format!("`{reference}` is neither a session nor a conversation id")))?;
+        self.must_exist(conversation)?;
+        Ok((conversation, self.is_live(conversation).await?))
+    }
+
+    /// A conversation that never got a prompt has no file and cannot be resumed; Claude Code would only exit.
+    fn must_exist(&self, conversation: ConversationId) -> Result<(), OpError> {
+        let configured = self.environment.get("CLAUDE_CONFIG_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+        let home = || self.environment.get("HOME").map(|home| Path::new(home).join(".claude"));
+        let file = format!("{conversation}.jsonl");
+        let projects = configured.or_else(home).map(|dir| dir.join("projects"));
+        let dirs = projects.into_iter().filter_map(|dir| fs::read_dir(dir).ok()).flatten().filter_map(Result::ok);
+        if dirs.map(|dir| dir.path().join(&file)).any(|path| path.is_file()) {
+            return Ok(());
+        }
+        let what = format!("Claude Code has no conversation {conversation}");
+        Err(OpError::new(ErrorCode::NoSuchConversation, what))
+    }
+
+    async fn is_live(&self, conversation: ConversationId) -> Result<bool, OpError> {
+        for row in self.db(|store| store.live_sessions()).await? {
+            if let Observed::Live(snapshot) = self.observe(&row, ANSWERS_WITHIN).await?
+                && snapshot.conversations.last() == Some(&conversation)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Takes an idle session with the same directory, owner and settings, if there is one. Each holder gives itself
+    /// to one caller only.
+    async fn take_idle(&self, spec: &SessionSpec, new: &NewSession) -> Result<Option<Created>, OpError> {
+        let (dir, owner, settings) = (spec.work_dir.clone(), spec.owner.clone(), spec.settings_key.clone());
+        let rows = self.db(move |store| store.reusable(&dir, &owner, &settings)).await?;
+        let named = |row: &SessionRow| new.name.as_ref().is_none_or(|name| *name == row.spec.name);
+        // A session never takes itself or its ancestors.
+        let line = match new.parent {
+            Some(parent) => self.lineage(parent).await?,
+            None => Vec::new(),
+        };
+        for row in rows.iter().filter(|row| named(row) && !line.contains(&row.spec.id)) {
+            let Observed::Live(snapshot) = self.observe(row, ANSWERS_WITHIN).await? else { continue };
+            // Its mode may have been changed since; then it is not the session that is asked for.
+            if snapshot.session.status != StatusWord::Idle || snapshot.permission_mode != spec.permission_mode {
+                continue;
+            }
+            let request = Request::Claim {
+                prompt: new.prompt.clone(),
+                key: new.idempotency_key.clone(),
+                by: new.by.clone(),
+            };
+            let claimed = match self.link(row.spec.id, &row.socket).await {
+                Ok(client) => client.ask::<Claimed>(request, ANSWERS_WITHIN).await,
+                Err(error) => Err(error),
+            };
+            match claimed {
+                Ok(Claimed { snapshot, receipt }) => {
+                    return Ok(Some(Created { session: snapshot.session, reused: true, receipt }));
+                }
+                Err(HolderError::Refused(refusal)) if refusal.code == crate::wire::RefusalCode::NotClaimable => {}
+                Err(HolderError::Refused(refusal)) => return Err(refused(refusal)),
+                Err(error) => tracing::debug!(%error, session = %row.spec.id, "an idle session could not be taken"),
+            }
+        }
+        Ok(None)
+    }
+
+    async fn launch(&self, spec: SessionSpec, new: &NewSession) -> Result<Created, OpError> {
+        let program = self.supported_program().await?;
+        let id = spec.id;
+        let storage = |error: std::io::Error| {
+            OpError::new(ErrorCode::StorageFailed, format!("the session's directory cannot be made: {error}"))
+        };
+        let dir = SessionDir::new(self.paths.session_dir(id));
+        dir.create().map_err(storage)?;
+        let row = SessionRow {
+            spec: spec.clone(),
+            session_dir: dir.root().to_owned(),
+            socket: self.paths.socket(id),
+            boot_id: process::boot_id(),
+            holder_pid: None,
+            holder_start: None,
+            ended: None,
+        };
+        let record = row.clone();
+        if let Err(error) = self.db(move |store| store.insert_session(&record)).await {
+            let _ = dir.remove();
+            return Err(error);
+        }
+        let launch = self.holder_launch(spec, new, &row, program.path, program.version);
+        match self.start_holder(&launch).await {
+            Ok(holder) => self.db(move |store| store.set_holder(id, holder.pid, holder.start)).await?,
+            Err(error) => {
+                // The holder may have launched Claude Code after all; only its lock tells that nothing runs.
+                if let Ok(Some(_lock)) = dir.try_lock() {
+                    self.db(move |store| store.delete_session(id)).await?;
+                    let _ = dir.remove();
+                }
+                return Err(error);
+            }
+        }
+        let row = self.row_of(id).await?;
+        let (session, receipts) = match self.observe(&row, ANSWERS_WITHIN).await? {
+            Observed::Live(snapshot) => (snapshot.session, snapshot.receipts),
+            Observed::Ended(session) => (*session, Vec::new()),
+            Observed::Silent | Observed::Launching => (outline(&row, StatusWord::Starting), Vec::new()),
+        };
+        let receipt = receipts.into_iter().next().or(launch.prompt.map(|first| first.receipt));
+        Ok(Created { session, reused: false, receipt })
+    }
+
+    fn holder_launch(
+        &self,
+        spec: SessionSpec,
+        new: &NewSession,
+        row: &SessionRow,
+        program: PathBuf,
+        program_version: Option<String>,
+    ) -> HolderLaunch {
+        let limit = self.prompt_limit();
+        let prompt = new.prompt.as_ref().map(|text| FirstPrompt {
+            as_argument: prompt::fits_argument(text, limit),
+            receipt: Receipt::new(
+                spec.id,
+                new.idempotency_key.clone(),
+                Delivery::Paste,
+                text.len(),
+                Timestamp::now(),
+            ),
+            text: text.clone(),
+        });
+        HolderLaunch {
+            spec,
+            dir: row.session_dir.clone(),
+            socket: row.socket.clone(),
+            program,
+            program_version,
+            aegis: self.aegis.clone(),
+            environment: environment(&self.environment, &self.config.pass_env, &new.env),
+            prompt,
+            size: (self.config.terminal.cols, self.config.terminal.rows),
+            max_prompt_bytes: limit,
+            startup_timeout_ms: self.config.startup_timeout_ms,
+            deny_after_ms: (self.config.on_timeout == OnTimeout::Deny).then_some(self.config.hook_ask_timeout_ms),
+        }
+    }
+}
+
+fn fresh_conversation() -> ConversationId {
+    ConversationId::mint()
+}
+
+/// A hash over all settings that a reuse must share. Values of variables go in only here.
+fn settings_key(spec: &SessionSpec, new: &NewSession) -> String {
+    digest(&serde_json::json!([
+        spec.permission_mode,
+        spec.model,
+        spec.append_system_prompt,
+        spec.add_dirs,
+        new.env,
+        spec.stall_threshold_ms,
+    ]))
+}
+
+/// A hash over a whole request, so that a key cannot stand for two.
+fn fingerprint(new: &NewSession) -> String {
+    digest(&serde_json::json!([
+        new.work_dir,
+        new.name,
+        new.prompt,
+        new.permission_mode,
+        new.model,
+        new.resume,
+        new.append_system_prompt,
+        new.add_dirs,
+        new.env,
+        new.reuse,
+    ]))
+}
+
+fn digest(value: &serde_json::Value) -> String {
+    Sha256::digest(value.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,174 @@
+//! Connections to holders, and what a session looks like from outside its holder.
+
+use std::path::Path;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use super::Engine;
+use crate::domain::{Confidence, ErrorCode, OpError, Session, SessionId, Source, StatusWord, Timestamp};
+use crate::holder::client::ANSWERS_WITHIN;
+use crate::holder::{HolderClient, HolderError};
+use crate::store::SessionRow;
+use crate::wire::{RefusalCode, Request, Snapshot};
+
+/// How long a holder may take while many are asked for a list; a stopped one must not hold up the others.
+const LISTED_WITHIN: Duration = Duration::from_millis(1500);
+
+/// How long a session may be in the store without a holder: the time from its row to its holder's first word.
+const LAUNCHES_WITHIN_MS: u64 = 30_000;
+
+/// What a session is found to be.
+#[derive(Clone, Debug)]
+pub(super) enum Observed {
+    /// Its holder answered.
+    Live(Box<Snapshot>),
+    /// It has ended.
+    Ended(Box<Session>),
+    /// Its holder lives and does not answer.
+    Silent,
+    /// It is being launched.
+    Launching,
+}
+
+impl Engine {
+    /// Connects to a session's holder, or takes the connection there is.
+    pub(super) async fn link(&self, id: SessionId, socket: &Path) -> Result<HolderClient, HolderError> {
+        let known = self.links.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
+        if let Some(client) = known.filter(|client| !client.is_closed()) {
+            return Ok(client);
+        }
+        let (client, _pushes) = HolderClient::connect(socket).await?;
+        self.links.lock().unwrap_or_else(PoisonError::into_inner).insert(id, client.clone());
+        Ok(client)
+    }
+
+    pub(super) fn unlink(&self, id: SessionId) {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    /// Asks the holder of a session that should be live.
+    ///
+    /// # Errors
+    ///
+    /// The refusal as an error, `session_ended`, `holder_unreachable`.
+    pub(super) async fn ask<T: DeserializeOwned>(
+        &self,
+        row: &SessionRow,
+        request: Request,
+        within: Duration,
+    ) -> Result<T, OpError> {
+        if row.ended.is_some() {
+            return Err(ended(row.spec.id));
+        }
+        let asked = match self.link(row.spec.id, &row.socket).await {
+            Ok(client) => client.ask(request, within).await,
+            Err(error) => Err(error),
+        };
+        match asked {
+            Ok(answer) => Ok(answer),
+            Err(HolderError::Refused(refusal)) => Err(refused(refusal)),
+            Err(error) => {
+                self.unlink(row.spec.id);
+                match self.observe(row, ANSWERS_WITHIN).await? {
+                    Observed::Ended(_) => Err(ended(row.spec.id)),
+                    Observed::Live(_) | Observed::Silent | Observed::Launching => {
+                        Err(OpError::new(ErrorCode::HolderUnreachable, format!("session {}: {error}", row.spec.id)))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Finds out how a session is. One whose holder has vanished is closed on the way.
+    pub(super) async fn observe(&self, row: &SessionRow, within: Duration) -> Result<Observed, OpError> {
+        if let Some(session) = &row.ended {
+            return Ok(Observed::Ended(Box::new(session.clone())));
+        }
+        let asked = match self.link(row.spec.id, &row.socket).await {
+            Ok(client) => client.ask::<Snapshot>(Request::Snapshot, within).await,
+            Err(error) => Err(error),
+        };
+        match asked {
+            Ok(snapshot) if snapshot.session.status != StatusWord::Ended => Ok(Observed::Live(Box::new(snapshot))),
+            Ok(_) | Err(HolderError::Unreachable(_) | HolderError::Gone) => {
+                self.unlink(row.spec.id);
+                let age = Timestamp::now().millis_since(row.spec.created_at);
+                if row.holder_pid.is_none() && age < LAUNCHES_WITHIN_MS {
+                    return Ok(Observed::Launching);
+                }
+                Ok(match self.close(row).await? {
+                    Some(session) => Observed::Ended(Box::new(session)),
+                    // Its lock is held: it lives, and was only too busy or too full to be reached.
+                    None => Observed::Silent,
+                })
+            }
+            Err(HolderError::Silent(_) | HolderError::Refused(_) | HolderError::Unreadable(_)) => Ok(Observed::Silent),
+        }
+    }
+
+    /// A session as it is told in lists.
+    pub(super) async fn tell(&self, row: &SessionRow) -> Result<Session, OpError> {
+        Ok(match self.observe(row, LISTED_WITHIN).await? {
+            Observed::Live(snapshot) => snapshot.session,
+            Observed::Ended(session) => *session,
+            Observed::Silent => outline(row, StatusWord::Unknown),
+            Observed::Launching => outline(row, StatusWord::Starting),
+        })
+    }
+}
+
+/// What the store alone knows of a session.
+pub(super) fn outline(row: &SessionRow, status: StatusWord) -> Session {
+    let spec = &row.spec;
+    Session {
+        id: spec.id,
+        name: spec.name.clone(),
+        status,
+        since: Timestamp::now(),
+        source: Source::Silence,
+        confidence: Confidence::Low,
+        work_dir: spec.work_dir.display().to_string(),
+        model: spec.model.clone(),
+        permission_mode: spec.permission_mode,
+        created_at: spec.created_at,
+        last_activity: spec.created_at,
+        open_asks: Vec::new(),
+        last_message: None,
+        conversation_id: None,
+        parent_id: spec.parent_id,
+        worktree: spec.worktree.clone(),
+        error: None,
+        limit: None,
+        ending: None,
+    }
+}
+
+pub(super) fn ended(id: SessionId) -> OpError {
+    OpError::new(ErrorCode::SessionEnded, format!("session {id} has ended"))
+}
+
+/// A holder's refusal as an error of the surface.
+pub(super) fn refused(refusal: crate::wire::Refusal) -> OpError {
+    let code = match refusal.code {
+        RefusalCode::SessionBlocked => ErrorCode::SessionBlocked,
+        RefusalCode::SessionBusy | RefusalCode::NotClaimable => ErrorCode::SessionBusy,
+        RefusalCode::SessionEnded => ErrorCode::SessionEnded,
+        RefusalCode::DraftPresent => ErrorCode::DraftPresent,
+        RefusalCode::PromptRefused => ErrorCode::PromptRefused,
+        RefusalCode::PromptTooLarge => ErrorCode::PromptTooLarge,
+        RefusalCode::KeyReused => ErrorCode::KeyReused,
+        RefusalCode::NothingToApprove => ErrorCode::NothingToApprove,
+        RefusalCode::AmbiguousAsk => ErrorCode::AmbiguousAsk,
+        RefusalCode::NoSuchAsk => ErrorCode::NoSuchAsk,
+        RefusalCode::AlreadyResolved => ErrorCode::AlreadyResolved,
+        RefusalCode::InputChanged => ErrorCode::InputChanged,
+        RefusalCode::InvalidAnswer => ErrorCode::InvalidAnswer,
+        RefusalCode::NotConfirmed => ErrorCode::NotConfirmed,
+        RefusalCode::StorageFailed => ErrorCode::StorageFailed,
+        RefusalCode::Unsupported => ErrorCode::Unsupported,
+        RefusalCode::NoSuchReceipt | RefusalCode::Forbidden => ErrorCode::Internal,
+    };
+    OpError::new(code, refusal.message).details(refusal.details)
+}

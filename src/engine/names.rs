@@ -1,0 +1,72 @@
+//! Names and directories: what a caller may give, and what is made up.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::config::Config;
+use crate::domain::{ErrorCode, OpError, SessionId};
+
+/// How long a name may be, in characters.
+const LONGEST_NAME: usize = 64;
+
+/// Checks a caller's name.
+///
+/// # Errors
+///
+/// `invalid_argument`.
+pub(super) fn check_name(name: &str) -> Result<(), OpError> {
+    let wrong = if name.trim().is_empty() {
+        "is blank"
+    } else if name.chars().count() > LONGEST_NAME {
+        "has more than 64 characters"
+    } else if name.chars().any(char::is_control) {
+        "holds a control character"
+    } else if name.parse::<SessionId>().is_ok() {
+        "looks like an id"
+    } else {
+        return Ok(());
+    };
+    Err(OpError::new(ErrorCode::InvalidArgument, format!("the name {wrong}")).hint("give a short plain name"))
+}
+
+/// Makes a name up from the directory and the id.
+pub(super) fn make_name(work_dir: &Path, id: SessionId) -> String {
+    let base = work_dir.file_name().map_or_else(|| "session".into(), |name| name.to_string_lossy().into_owned());
+    let short: String = base.chars().filter(|c| !c.is_control()).take(40).collect();
+    let id = id.to_string();
+    format!("{short}-{}", &id[..4])
+}
+
+/// Finds the real directory that is meant, and refuses what is not allowed.
+///
+/// # Errors
+///
+/// `work_dir_refused`.
+pub(super) fn work_dir(given: &str, config: &Config, state_dir: &Path) -> Result<PathBuf, OpError> {
+    let refuse = |why: String| OpError::new(ErrorCode::WorkDirRefused, why);
+    let path = Path::new(given);
+    if !path.is_absolute() {
+        return Err(refuse(format!("workDir `{given}` is not an absolute path")));
+    }
+    let real = fs::canonicalize(path).map_err(|error| refuse(format!("workDir `{given}` cannot be used: {error}")))?;
+    if !real.is_dir() {
+        return Err(refuse(format!("workDir `{given}` is not a directory")));
+    }
+    if real.to_str().is_none() {
+        return Err(refuse(format!("workDir `{given}` has a name that is not UTF-8")));
+    }
+    if below_any(&real, &[state_dir.to_owned()]) {
+        return Err(refuse(format!("workDir `{given}` lies in Aegis's own state directory")));
+    }
+    if !config.allowed_roots.is_empty() && !below_any(&real, &config.allowed_roots) {
+        let roots: Vec<_> = config.allowed_roots.iter().map(|root| root.display().to_string()).collect();
+        return Err(refuse(format!("workDir `{given}` is outside of what the configuration allows"))
+            .hint(format!("choose a directory below: {}", roots.join(", "))));
+    }
+    Ok(real)
+}
+
+/// Whether the real path lies in one of the roots, links resolved.
+pub(super) fn below_any(real: &Path, roots: &[PathBuf]) -> bool {
+    roots.iter().any(|root| real.starts_with(fs::canonicalize(root).unwrap_or_else(|_| root.clone())))
+}

@@ -1,0 +1,101 @@
+//! Reading: conversation, screen, evidence; from the holder while it lives, from its files afterwards.
+
+use std::fs;
+use std::time::Duration;
+
+use super::Engine;
+use super::link::{Observed, ended, outline};
+use crate::domain::{
+    ErrorCode, EventData, Evidence, MessagePage, MessageQuery, OpError, Session, StatusWord,
+};
+use crate::holder::client::ANSWERS_WITHIN;
+use crate::holder::{SessionDir, journal, read_archive};
+use crate::store::SessionRow;
+use crate::wire::{Pane, Request, Snapshot};
+
+/// How long a holder that is ending may take to let go of its lock after its last word.
+const LETS_GO: Duration = Duration::from_secs(2);
+
+impl Engine {
+    /// Reads a session's conversation.
+    ///
+    /// # Errors
+    ///
+    /// Those of `get_transcript`.
+    pub async fn messages(&self, reference: &str, query: MessageQuery) -> Result<MessagePage, OpError> {
+        let row = self.row(reference).await?;
+        if row.ended.is_none() {
+            match self.ask(&row, Request::Messages(query.clone()), ANSWERS_WITHIN).await {
+                Err(error) if error.code == ErrorCode::SessionEnded => {}
+                other => return other,
+            }
+        }
+        let dir = SessionDir::new(&row.session_dir);
+        let read = tokio::task::spawn_blocking(move || read_archive(&dir, &query)).await;
+        read.map_err(std::io::Error::other).and_then(|page| page).map_err(|error| {
+            OpError::new(ErrorCode::StorageFailed, format!("the conversation cannot be read: {error}"))
+        })
+    }
+
+    /// Reads a session's screen.
+    ///
+    /// # Errors
+    ///
+    /// Those of `capture_pane`.
+    pub async fn pane(&self, reference: &str, ansi: bool, scrollback: usize) -> Result<Pane, OpError> {
+        let row = self.row(reference).await?;
+        self.ask(&row, Request::Pane { ansi, scrollback }, ANSWERS_WITHIN).await
+    }
+
+    /// Tells what a session's status rests on.
+    ///
+    /// # Errors
+    ///
+    /// As for every call that names a session.
+    pub async fn explain(&self, reference: &str) -> Result<(Session, Vec<Evidence>), OpError> {
+        let row = self.row(reference).await?;
+        match self.observe(&row, ANSWERS_WITHIN).await? {
+            Observed::Live(snapshot) => {
+                let evidence = self.ask(&row, Request::Explain, ANSWERS_WITHIN).await?;
+                Ok((snapshot.session, evidence))
+            }
+            Observed::Ended(session) => Ok((*session, self.past_evidence(&row))),
+            Observed::Silent => Ok((outline(&row, StatusWord::Unknown), self.past_evidence(&row))),
+            Observed::Launching => Ok((outline(&row, StatusWord::Starting), Vec::new())),
+        }
+    }
+
+    /// What the journal tells of a session's status.
+    fn past_evidence(&self, row: &SessionRow) -> Vec<Evidence> {
+        let path = SessionDir::new(&row.session_dir).journal();
+        let events = journal::read(&path, None, usize::MAX).unwrap_or_default();
+        let told = events.into_iter().filter_map(|event| match event.data {
+            EventData::Status { report, from, what } => {
+                let to = report.status.word().as_str();
+                let what = format!("{} → {to}: {what}", from.as_str());
+                Some(Evidence { at: event.at, source: report.source, what, accepted: Some(true) })
+            }
+            _ => None,
+        });
+        told.collect()
+    }
+
+    /// The last state that an ended session's holder wrote down.
+    pub(super) fn last_snapshot(&self, row: &SessionRow) -> Option<Snapshot> {
+        serde_json::from_slice(&fs::read(SessionDir::new(&row.session_dir).last()).ok()?).ok()
+    }
+
+    /// Closes the records of a session that has just ended, once its holder has let go.
+    pub(super) async fn closed(&self, row: &SessionRow) -> Result<Option<Session>, OpError> {
+        self.unlink(row.spec.id);
+        let until = tokio::time::Instant::now() + LETS_GO;
+        let mut pause = tokio::time::interval(Duration::from_millis(10));
+        while tokio::time::Instant::now() < until {
+            pause.tick().await;
+            if let Some(session) = self.close(row).await? {
+                return Ok(Some(session));
+            }
+        }
+        Err(ended(row.spec.id)).or(Ok(None))
+    }
+}

@@ -1,0 +1,157 @@
+//! The steward: one server at a time copies journals into the store and closes sessions whose holder vanished.
+//!
+//! Which server is decided by a lock on a file, never by a process id: the lock frees itself when its process dies,
+//! and the next in line has it at once.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+
+use notify::{RecursiveMode, Watcher};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{AbortHandle, JoinSet};
+
+use super::Engine;
+use crate::domain::{OpError, SessionId};
+use crate::holder::client::ANSWERS_WITHIN;
+use crate::holder::{HolderClient, SessionDir, journal};
+use crate::store::{SessionRow, Store, StoreError};
+
+/// No steward runs in this process.
+pub(super) const NOWHERE: u8 = 0;
+/// The steward runs in this process.
+pub(super) const HERE: u8 = 1;
+
+/// How many events are copied in one transaction.
+const BATCH: usize = 500;
+/// How long changes are gathered before they are copied.
+const GATHER: Duration = Duration::from_millis(50);
+
+/// Becomes the steward as soon as nobody else is, and serves until the future is dropped.
+pub async fn serve(engine: Arc<Engine>) {
+    let lock = match wait_for_lock(&engine.paths.steward_lock).await {
+        Ok(lock) => lock,
+        Err(error) => {
+            tracing::error!(%error, "this server cannot become the steward");
+            return;
+        }
+    };
+    engine.steward.store(HERE, Ordering::Release);
+    tracing::debug!("this server is the steward now");
+    if let Err(error) = tend(&engine).await {
+        tracing::error!(%error, "the steward gives up");
+    }
+    engine.steward.store(NOWHERE, Ordering::Release);
+    drop(lock);
+}
+
+/// Waits for the lock on a thread of its own: the system wakes exactly one of those who wait.
+async fn wait_for_lock(path: &Path) -> io::Result<File> {
+    let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+    let (got, wait) = oneshot::channel();
+    thread::Builder::new().name("steward-lock".into()).stack_size(64 << 10).spawn(move || {
+        let result = file.lock().map(|()| file);
+        let _ = got.send(result);
+    })?;
+    wait.await.map_err(io::Error::other)?
+}
+
+async fn tend(engine: &Arc<Engine>) -> io::Result<()> {
+    let (wake, mut woken) = mpsc::channel::<()>(1);
+    let told = wake.clone();
+    let mut watcher = notify::recommended_watcher(move |_| {
+        // One waiting word is enough.
+        let _ = told.try_send(());
+    })
+    .map_err(io::Error::other)?;
+    let dir = &engine.paths.sessions_dir;
+    watcher.watch(dir, RecursiveMode::Recursive).map_err(io::Error::other)?;
+    let mut guards: HashMap<SessionId, AbortHandle> = HashMap::new();
+    let mut tasks = JoinSet::new();
+    let mut copied: HashMap<SessionId, Copied> = HashMap::new();
+    loop {
+        match engine.db(|store| store.live_sessions()).await {
+            Ok(rows) => {
+                for row in rows.iter().filter(|row| row.holder_pid.is_some()) {
+                    let guarded = guards.get(&row.spec.id).is_some_and(|guard| !guard.is_finished());
+                    if !guarded {
+                        let guard = tasks.spawn(guard(engine.clone(), row.clone(), wake.clone()));
+                        guards.insert(row.spec.id, guard);
+                    }
+                }
+                guards.retain(|_, guard| !guard.is_finished());
+                for row in rows {
+                    let known = copied.remove(&row.spec.id).unwrap_or_default();
+                    let (id, store) = (row.spec.id, engine.store.clone());
+                    let result = tokio::task::spawn_blocking(move || copy(store.as_ref(), &row, known)).await;
+                    match result.map_err(io::Error::other) {
+                        Ok(Ok(known)) => drop(copied.insert(id, known)),
+                        Ok(Err(error)) => tracing::warn!(%error, session = %id, "a journal could not be copied"),
+                        Err(error) => tracing::warn!(%error, session = %id, "a journal could not be copied"),
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the steward could not read the store"),
+        }
+        if woken.recv().await.is_none() {
+            return Ok(());
+        }
+        tokio::time::sleep(GATHER).await;
+        let _ = woken.try_recv();
+        while tasks.try_join_next().is_some() {}
+    }
+}
+
+/// How much of a journal was copied: its file and length, to tell cheaply whether there is more.
+#[derive(Default)]
+struct Copied {
+    path: PathBuf,
+    len: u64,
+}
+
+/// Copies what a journal has gained. Events that are there already stay as they are.
+fn copy(store: &dyn Store, row: &SessionRow, known: Copied) -> Result<Copied, StoreError> {
+    let path = SessionDir::new(&row.session_dir).journal();
+    let len = fs::metadata(&path).map_or(0, |meta| meta.len());
+    if known.path == path && known.len == len {
+        return Ok(known);
+    }
+    loop {
+        let after = store.last_position(row.spec.id)?;
+        let events = journal::read(&path, after, BATCH).unwrap_or_default();
+        if events.is_empty() {
+            return Ok(Copied { path, len });
+        }
+        if store.ingest(&events, None)? == 0 {
+            return Ok(Copied { path, len });
+        }
+    }
+}
+
+/// Stays connected to a holder; when it is gone, closes the session's records.
+async fn guard(engine: Arc<Engine>, row: SessionRow, wake: mpsc::Sender<()>) {
+    if let Ok((client, mut pushes)) = HolderClient::connect(&row.socket).await {
+        while pushes.recv().await.is_some() {}
+        drop(client);
+    }
+    let closed: Result<_, OpError> = async {
+        // Copied while it still counts as live.
+        let (store, ended) = (engine.store.clone(), row.clone());
+        if engine.closed(&row).await?.is_none() {
+            engine.observe(&row, ANSWERS_WITHIN).await?;
+        }
+        let _ = tokio::task::spawn_blocking(move || copy(store.as_ref(), &ended, Copied::default())).await;
+        Ok(())
+    }
+    .await;
+    if let Err(error) = closed {
+        tracing::warn!(%error, session = %row.spec.id, "a vanished session could not be closed");
+    }
+    let _ = wake.try_send(());
+}

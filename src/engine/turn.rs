@@ -1,0 +1,136 @@
+//! Prompts, answers, stops and ends.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Engine;
+use super::link::Observed;
+use crate::domain::{Answer, Ask, AskId, Delivery, OpError, Receipt, ReceiptState, Session, SessionId, WhenBusy};
+use crate::domain::Timestamp;
+use crate::holder::client::ANSWERS_WITHIN;
+use crate::wire::{Request, Snapshot};
+
+/// How long a call waits for a prompt to be taken before it tells how far the receipt is. A prompt into an idle
+/// session takes 0.2 s; one that is queued behind a turn is told as such.
+const PROOF_WAIT_MS: u64 = 4000;
+
+/// How long a dialog may take to be answered by keys.
+const KEYS_WITHIN: Duration = Duration::from_secs(15);
+
+/// How long a turn may take to stop, with the holder's own limit below it.
+const STOPS_WITHIN: Duration = Duration::from_secs(12);
+
+/// How long a session may take to end: `/exit`, SIGTERM and SIGKILL with 3 s each, then the sweep.
+const ENDS_WITHIN: Duration = Duration::from_secs(20);
+
+impl Engine {
+    /// Delivers a prompt and tells what became of it.
+    ///
+    /// # Errors
+    ///
+    /// Those of `send_message`.
+    pub async fn send(
+        &self,
+        id: SessionId,
+        text: String,
+        when_busy: WhenBusy,
+        key: Option<String>,
+        by: &str,
+    ) -> Result<Receipt, OpError> {
+        let row = self.row_of(id).await?;
+        let request = Request::Send { text, when_busy, key, by: by.to_owned() };
+        let receipt: Receipt = self.ask(&row, request, KEYS_WITHIN).await?;
+        if receipt.state >= ReceiptState::Submitted {
+            return Ok(receipt);
+        }
+        let wait = Request::AwaitReceipt { id: receipt.id, timeout_ms: PROOF_WAIT_MS };
+        let within = Duration::from_millis(PROOF_WAIT_MS) + ANSWERS_WITHIN;
+        match self.ask::<Receipt>(&row, wait, within).await {
+            Ok(receipt) => Ok(receipt),
+            // It is stored; that the wait failed is no reason to hide it.
+            Err(_) => Ok(receipt),
+        }
+    }
+
+    /// Answers the open question and gives a receipt for it.
+    ///
+    /// # Errors
+    ///
+    /// Those of `send_message`.
+    pub async fn answer_questions(
+        &self,
+        id: SessionId,
+        answers: BTreeMap<String, String>,
+        key: Option<String>,
+        by: &str,
+    ) -> Result<Receipt, OpError> {
+        let bytes = answers.values().map(String::len).sum();
+        let ask = self.answer(id, None, Answer::Choices { answers }, by).await?;
+        let at = ask.resolution.as_ref().map_or_else(Timestamp::now, |resolution| resolution.at);
+        let mut receipt = Receipt::new(id, key, Delivery::Answer, bytes, at);
+        receipt.reach(ReceiptState::Submitted, at, "the answer was handed to Claude Code");
+        Ok(receipt)
+    }
+
+    /// Answers an ask.
+    ///
+    /// # Errors
+    ///
+    /// Those of `approve_permission`.
+    pub async fn answer(
+        &self,
+        id: SessionId,
+        ask_id: Option<AskId>,
+        answer: Answer,
+        by: &str,
+    ) -> Result<Ask, OpError> {
+        let row = self.row_of(id).await?;
+        self.ask(&row, Request::Answer { ask_id, answer, by: by.to_owned() }, KEYS_WITHIN).await
+    }
+
+    /// Stops the turn.
+    ///
+    /// # Errors
+    ///
+    /// Those of `interrupt_session`.
+    pub async fn interrupt(&self, id: SessionId, by: &str) -> Result<Session, OpError> {
+        let row = self.row_of(id).await?;
+        let request = Request::Interrupt { by: by.to_owned() };
+        Ok(self.ask::<Snapshot>(&row, request, STOPS_WITHIN).await?.session)
+    }
+
+    /// Presses Escape.
+    ///
+    /// # Errors
+    ///
+    /// Those of `escape_session`.
+    pub async fn escape(&self, id: SessionId, by: &str) -> Result<Session, OpError> {
+        let row = self.row_of(id).await?;
+        let request = Request::Escape { by: by.to_owned() };
+        Ok(self.ask::<Snapshot>(&row, request, ANSWERS_WITHIN).await?.session)
+    }
+
+    /// Ends a session. One that has ended is told as it is.
+    ///
+    /// # Errors
+    ///
+    /// `no_such_session`, `holder_unreachable`.
+    pub async fn kill(&self, id: SessionId, force: bool, by: &str) -> Result<Session, OpError> {
+        let row = self.row_of(id).await?;
+        if let Observed::Ended(session) = self.observe(&row, ANSWERS_WITHIN).await? {
+            return Ok(*session);
+        }
+        let request = Request::Kill { force, by: by.to_owned() };
+        match self.ask::<Snapshot>(&row, request, ENDS_WITHIN).await {
+            Ok(snapshot) => {
+                // The holder's last word, then its lock: from here on the session's records are closed.
+                Ok(self.closed(&row).await?.unwrap_or(snapshot.session))
+            }
+            Err(error) => match self.observe(&self.row_of(id).await?, ANSWERS_WITHIN).await? {
+                Observed::Ended(session) => Ok(*session),
+                Observed::Live(_) | Observed::Silent | Observed::Launching => Err(error),
+            },
+        }
+    }
+}
+
