@@ -28,7 +28,8 @@ pub struct Reading {
     pub input: Option<InputBox>,
     /// The dialog that takes the keys instead of the box.
     pub dialog: Option<Dialog>,
-    /// A spinner runs. A finished turn's `✻ Baked for 0s` is none.
+    /// A turn runs: a spinner, or `esc to interrupt` in the footer. A finished turn's `✻ Baked for 0s` is none.
+    /// A narrow footer may hide it while text streams.
     pub working: bool,
     /// The last thing said is that the turn was interrupted.
     pub interrupted: bool,
@@ -66,7 +67,8 @@ pub fn read(screen: &Screen) -> Reading {
     let floor = found.as_ref().map_or(0, |found| found.bottom + 1);
     let dialog = detect::find(screen, floor);
     let found = found.filter(|_| dialog.is_none());
-    let (top, bottom) = found.as_ref().map_or((rows.len(), rows.len()), |found| (found.top, found.bottom + 1));
+    let (top, bottom) =
+        found.as_ref().map_or((rows.len(), rows.len()), |found| (found.top, found.bottom + 1));
     let above: Vec<&str> = rows.iter().take(top).rev().copied().collect();
     let footer = rows.get(bottom..).unwrap_or_default();
     let near = |rule: Rule| {
@@ -75,13 +77,15 @@ pub fn read(screen: &Screen) -> Reading {
     };
     let spinner = match dialog {
         Some(_) => None,
-        None => above.iter().take(LIVE_ROWS).take_while(|row| !row.starts_with("● ")).find(|row| spins(row)),
+        None => above.iter().take(LIVE_ROWS).find(|row| spins(row) || row.starts_with("● ")),
     };
+    let spinner = spinner.filter(|row| spins(row));
     let warning = footer.iter().map(|row| row.trim()).find(|row| row.starts_with('⚠'));
     Reading {
-        working: spinner.is_some(),
+        working: spinner.is_some() || found.is_some() && footer.iter().any(|row| Rule::Busy.matches(row)),
         interrupted: found.is_some() && last_said(&above).is_some_and(|row| Rule::Interrupted.matches(row)),
-        waiting_for_permission: found.is_some() && above.iter().take(6).any(|row| Rule::HeldBack.matches(row)),
+        waiting_for_permission: found.is_some()
+            && above.iter().take(6).any(|row| Rule::HeldBack.matches(row)),
         exit_armed: near(Rule::ExitArmed),
         clear_armed: near(Rule::ClearArmed),
         queued: found.as_ref().is_some_and(|found| found.queued),
