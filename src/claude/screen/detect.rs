@@ -26,7 +26,7 @@ const BUTTONS: [&str; 3] = ["Submit", "Next", "Enable selected"];
 /// The dialog below row `floor`, the first that is not the input box's.
 pub(super) fn find(screen: &Screen, floor: usize) -> Option<Dialog> {
     let all: Vec<&str> = screen.rows.iter().map(|row| row.text.as_str()).collect();
-    let start = start(&all, floor, screen.cols)?;
+    let (start, framed) = start(&all, floor, screen.cols)?;
     let rows = all.get(start..)?;
     let list = marker(rows).map(|at| List::around(rows, at, screen.cols));
     let (first, last) = list.as_ref().map_or((rows.len(), 0), |list| (list.first, list.last));
@@ -38,7 +38,7 @@ pub(super) fn find(screen: &Screen, floor: usize) -> Option<Dialog> {
         .filter(|row| !is_decoration(row))
         .map(|row| row.trim())
         .collect();
-    let known = known::matching(&head);
+    let known = known::matching(&head, framed);
     let tabs = head.iter().position(|line| Rule::Tabs.matches(line));
     let numbered =
         list.as_ref().is_some_and(|list| list.options.iter().filter(|o| o.number.is_some()).count() > 1);
@@ -64,13 +64,13 @@ pub(super) fn find(screen: &Screen, floor: usize) -> Option<Dialog> {
 }
 
 /// The first row of a dialog: behind the first rule that follows the last thing said. A dialog higher than the
-/// screen has lost its rule, and then nothing said is left above it either.
-fn start(rows: &[&str], floor: usize, cols: u16) -> Option<usize> {
+/// screen has lost its rule, and then nothing said is left above it either. Also says whether there was a rule.
+fn start(rows: &[&str], floor: usize, cols: u16) -> Option<(usize, bool)> {
     let said = rows.iter().rposition(|row| Rule::Said.matches(row)).map_or(0, |at| at + 1);
     let from = said.max(floor);
     match rows.iter().enumerate().skip(from).find(|(_, row)| is_rule(row, cols)) {
-        Some((at, _)) => Some(at + 1),
-        None if from == 0 => Some(0),
+        Some((at, _)) => Some((at + 1, true)),
+        None if from == 0 => Some((0, false)),
         None => None,
     }
 }

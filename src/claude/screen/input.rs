@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 /// The box and what is in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct InputBox {
     /// Typed text only. Rows are joined by a line break, or by a blank where the row ended because it was full:
     /// the screen does not say which, so compare without regard to white space.

@@ -23,13 +23,14 @@ use serde::{Deserialize, Serialize};
 
 /// What stands on the screen.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Reading {
     /// The input box, if it can take text. Absent under a dialog and before start-up is over.
     pub input: Option<InputBox>,
     /// The dialog that takes the keys instead of the box.
     pub dialog: Option<Dialog>,
     /// A turn runs: a spinner, or `esc to interrupt` in the footer. A finished turn's `✻ Baked for 0s` is none.
-    /// A narrow footer may hide it while text streams.
+    /// Text streams without a spinner, and a draft or a narrow screen hides that footer: false proves nothing.
     pub working: bool,
     /// The last thing said is that the turn was interrupted.
     pub interrupted: bool,
@@ -60,7 +61,7 @@ const LIVE_ROWS: usize = 24;
 #[must_use]
 pub fn read(screen: &Screen) -> Reading {
     let rows: Vec<&str> = screen.rows.iter().map(|row| row.text.as_str()).collect();
-    if rows.iter().rev().take(6).any(|row| Rule::Transcript.matches(row)) {
+    if rows.iter().rev().filter(|row| !row.is_empty()).take(3).any(|row| Rule::Transcript.matches(row)) {
         return Reading { transcript: true, ..Reading::default() };
     }
     let found = input::find(screen);
