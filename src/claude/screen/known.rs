@@ -1,6 +1,6 @@
 //! Dialogs we have met, in the order in which they are tried. Data only.
 //!
-//! A dialog that is not here is found all the same, see [`super::detect`]; the table adds its kind and what may
+//! A dialog that is not here is found all the same, see `detect`; the table adds its kind and what may
 //! be chosen without asking anybody.
 
 use super::dialog::DialogKind;

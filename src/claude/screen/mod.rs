@@ -3,8 +3,8 @@
 //! Pure: a [`Screen`] goes in, a [`Reading`] comes out. Nothing here waits, writes, presses keys or remembers.
 //! The screen is the weakest evidence there is; what a reading means for a session is decided by its holder.
 //!
-//! [`input`] finds the input box, [`dialog`] is a dialog as a value, [`detect`] finds one, [`known`] is the
-//! table of those we have met, [`rules`] keeps the expressions. Every rule was measured on 2.1.197 (inline) and
+//! `input` finds the input box, `dialog` is a dialog as a value, `detect` finds one, [`known`] is the
+//! table of those we have met, `rules` keeps the expressions. Every rule was measured on 2.1.197 (inline) and
 //! 2.1.330 (alternate screen); `tests/fixtures/screens/` holds the screens.
 
 mod detect;

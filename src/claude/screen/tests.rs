@@ -213,3 +213,30 @@ fn text_in_a_dialog_does_not_turn_it_into_another() {
             .all(|known| known.place == known::Place::Title || known.harmless.or(known.consent).is_none())
     );
 }
+
+#[test]
+fn no_part_of_a_screen_makes_reading_it_panic() {
+    for case in cases() {
+        let expect: Expect =
+            serde_json::from_slice(&std::fs::read(case.join("expect.json")).unwrap()).unwrap();
+        let whole = screen(&case, &expect);
+        for cut in 0..whole.rows.len() {
+            let (mut top, mut bottom) = (whole.clone(), whole.clone());
+            top.rows.truncate(cut);
+            bottom.rows.drain(..cut);
+            let _ = (read(&top), read(&bottom));
+        }
+    }
+}
+
+#[test]
+fn a_screen_does_not_depend_on_how_its_bytes_were_cut() {
+    for case in cases().iter().step_by(7) {
+        let expect: Expect =
+            serde_json::from_slice(&std::fs::read(case.join("expect.json")).unwrap()).unwrap();
+        let bytes = std::fs::read(case.join("screen.ansi")).unwrap();
+        let mut grid = Grid::new(expect.cols, expect.rows, 0);
+        bytes.iter().for_each(|byte| drop(grid.feed(&[*byte])));
+        assert_eq!(grid.screen(), screen(case, &expect), "{}", case.display());
+    }
+}
