@@ -35,7 +35,7 @@ pub enum Place {
     Title,
     /// The last two lines before the options.
     Question,
-    /// Any line. Only for dialogs without [`Known::harmless`] and [`Known::consent`].
+    /// Any line. Only for dialogs that nothing may answer by itself.
     Anywhere,
 }
 
