@@ -26,7 +26,7 @@ const BUTTONS: [&str; 3] = ["Submit", "Next", "Enable selected"];
 /// The dialog below row `floor`, the first that is not the input box's.
 pub(super) fn find(screen: &Screen, floor: usize) -> Option<Dialog> {
     let all: Vec<&str> = screen.rows.iter().map(|row| row.text.as_str()).collect();
-    let start = start(&all, floor, screen.cols)?;
+    let (start, framed) = start(&all, floor, screen.cols)?;
     let rows = all.get(start..)?;
     let list = marker(rows).map(|at| List::around(rows, at, screen.cols));
     let (first, last) = list.as_ref().map_or((rows.len(), 0), |list| (list.first, list.last));
@@ -38,9 +38,10 @@ pub(super) fn find(screen: &Screen, floor: usize) -> Option<Dialog> {
         .filter(|row| !is_decoration(row))
         .map(|row| row.trim())
         .collect();
-    let known = known::matching(&head);
+    let known = known::matching(&head, framed);
     let tabs = head.iter().position(|line| Rule::Tabs.matches(line));
-    let numbered = list.as_ref().is_some_and(|list| list.options.iter().filter(|o| o.number.is_some()).count() > 1);
+    let numbered =
+        list.as_ref().is_some_and(|list| list.options.iter().filter(|o| o.number.is_some()).count() > 1);
     let rule = match (known, &list, hint_at) {
         (Some(known), Some(_), _) | (Some(known), None, Some(_)) => known.id,
         (None, Some(_), _) if numbered => "numbered",
@@ -49,7 +50,8 @@ pub(super) fn find(screen: &Screen, floor: usize) -> Option<Dialog> {
         (None, None, Some(at)) if floor == 0 && at + 4 > used(rows) => "unlisted",
         _ => return None,
     };
-    let kind = known.map_or(if tabs.is_some() { DialogKind::Question } else { DialogKind::Other }, |k| k.kind);
+    let kind =
+        known.map_or(if tabs.is_some() { DialogKind::Question } else { DialogKind::Other }, |k| k.kind);
     let (title, body) = headline(&head, tabs.filter(|_| kind == DialogKind::Question));
     Some(Dialog {
         kind,
@@ -62,13 +64,13 @@ pub(super) fn find(screen: &Screen, floor: usize) -> Option<Dialog> {
 }
 
 /// The first row of a dialog: behind the first rule that follows the last thing said. A dialog higher than the
-/// screen has lost its rule, and then nothing said is left above it either.
-fn start(rows: &[&str], floor: usize, cols: u16) -> Option<usize> {
+/// screen has lost its rule, and then nothing said is left above it either. Also says whether there was a rule.
+fn start(rows: &[&str], floor: usize, cols: u16) -> Option<(usize, bool)> {
     let said = rows.iter().rposition(|row| Rule::Said.matches(row)).map_or(0, |at| at + 1);
     let from = said.max(floor);
     match rows.iter().enumerate().skip(from).find(|(_, row)| is_rule(row, cols)) {
-        Some((at, _)) => Some(at + 1),
-        None if from == 0 => Some(0),
+        Some((at, _)) => Some((at + 1, true)),
+        None if from == 0 => Some((0, false)),
         None => None,
     }
 }
@@ -105,36 +107,59 @@ struct List {
     last: usize,
 }
 
+/// How the rows of a list are laid out.
+struct Layout {
+    /// Where the text of an option begins, two columns behind its marker.
+    column: usize,
+    numbered: bool,
+    /// The choice in force has a tick before its text; the others stand two columns further in.
+    ticked: bool,
+    /// Options are separated by blank rows and may have a second row, as in Rewind.
+    blocks: bool,
+    cols: u16,
+}
+
+impl Layout {
+    fn inside(&self, row: &str) -> bool {
+        let deep = indent(row) >= self.column || marked(row) && indent(row) + 2 == self.column;
+        let hint = !self.numbered && Rule::Hint.matches(row);
+        row.trim().is_empty() || is_decoration(row) && self.numbered || deep && !hint
+    }
+
+    fn aligned(&self, row: &str) -> bool {
+        marked(row) || indent(row) == self.column || self.ticked && indent(row) == self.column + 2
+    }
+}
+
 impl List {
     /// The list that the marker in row `at` belongs to.
     fn around(rows: &[&str], at: usize, cols: u16) -> Self {
         let column = rows.get(at).map_or(0, |row| indent(row)) + 2;
         let numbered = rows.get(at).is_some_and(|row| Rule::Number.matches(bare(row)));
-        let inside = |row: &str| {
-            let deep = indent(row) >= column || marked(row) && indent(row) + 2 == column;
-            row.trim().is_empty() || is_decoration(row) && numbered || deep && !Rule::Hint.matches(row)
-        };
-        let up = rows.iter().take(at).rev().take_while(|row| inside(row)).count();
-        let down = rows.iter().skip(at + 1).take_while(|row| inside(row)).count();
+        let mut layout = Layout { column, numbered, ticked: false, blocks: false, cols };
+        let up = rows.iter().take(at).rev().take_while(|row| layout.inside(row)).count();
+        let down = rows.iter().skip(at + 1).take_while(|row| layout.inside(row)).count();
+        let from = at - up;
+        let span = rows.get(from..=at + down).unwrap_or_default();
+        layout.ticked = span.iter().any(|row| Rule::Ticked.matches(bare(row)));
+        layout.blocks = !numbered && blocks(span);
         let mut list = Self { options: Vec::new(), first: at, last: at };
-        for i in at - up..=at + down {
-            if let Some(row) = rows.get(i) {
-                let before = i.checked_sub(1).and_then(|i| rows.get(i)).copied().unwrap_or("");
-                list.take(row, before, i, column, numbered, cols);
-            }
+        let mut before = "";
+        for (i, row) in span.iter().enumerate() {
+            list.take(row, before, from + i, &layout);
+            before = row;
         }
         list
     }
 
-    fn take(&mut self, row: &str, before: &str, at: usize, column: usize, numbered: bool, cols: u16) {
+    fn take(&mut self, row: &str, before: &str, at: usize, layout: &Layout) {
         let text = bare(row);
-        if text.is_empty() || is_decoration(row) {
+        if text.is_empty() || is_decoration(row) || Rule::More.matches(text) {
             return;
         }
-        let aligned = marked(row) || indent(row) == column;
-        let number = Rule::Number.captures(text).filter(|_| aligned && numbered);
+        let number = Rule::Number.captures(text).filter(|_| layout.numbered && layout.aligned(row));
         let number = number.and_then(|c| Some((c.get(1)?.as_str().parse::<u8>().ok()?, c.get(2)?.as_str())));
-        let due = self.options.iter().rev().find_map(|option| option.number).map(|n| n + 1);
+        let due = self.options.iter().rev().find_map(|option| option.number).map(|n| n.saturating_add(1));
         let own = match number {
             // A list in the text above the options ends where the numbers start again.
             Some((1, _)) => {
@@ -142,19 +167,21 @@ impl List {
                 true
             }
             Some((n, _)) => due.is_none_or(|due| due == n),
-            None => {
-                BUTTONS.contains(&text)
-                    || !numbered && aligned && (before.trim().is_empty() || !self.blocks(before))
-                    || marked(row)
-            }
+            None if BUTTONS.contains(&text) || marked(row) => true,
+            None if layout.numbered || !layout.aligned(row) => false,
+            None => !layout.blocks || before.trim().is_empty() || Rule::More.matches(bare(before)),
         };
         if own {
             if self.options.is_empty() {
                 self.first = at;
             }
-            self.options.push(option(number.map_or(text, |(_, label)| label), number.map(|(n, _)| n), marked(row)));
+            self.options.push(option(
+                number.map_or(text, |(_, label)| label),
+                number.map(|(n, _)| n),
+                marked(row),
+            ));
         } else if let Some(last) = self.options.last_mut() {
-            let whole = last.detail.is_empty() && wrapped(before, text, cols);
+            let whole = last.detail.is_empty() && wrapped(before, text, layout.cols);
             let target = if whole { &mut last.label } else { &mut last.detail };
             if !target.is_empty() {
                 target.push(' ');
@@ -165,12 +192,21 @@ impl List {
         }
         self.last = at;
     }
+}
 
-    /// Whether the list is one of blocks with blank rows between, such as that of Rewind.
-    fn blocks(&self, before: &str) -> bool {
-        let _ = before;
-        false
+/// Whether blank rows separate options of one or two rows each.
+fn blocks(rows: &[&str]) -> bool {
+    let lines = || rows.iter().filter(|row| !Rule::More.matches(bare(row)));
+    let mut sizes = vec![0_usize];
+    for row in lines() {
+        match (row.trim().is_empty(), sizes.last_mut()) {
+            (false, Some(size)) => *size += 1,
+            (true, Some(size)) if *size > 0 => sizes.push(0),
+            _ => {}
+        }
     }
+    sizes.retain(|size| *size > 0);
+    sizes.len() > 1 && sizes.contains(&2) && sizes.iter().all(|size| *size <= 2)
 }
 
 fn marked(row: &str) -> bool {
@@ -184,6 +220,9 @@ fn bare(row: &str) -> &str {
 }
 
 fn option(text: &str, number: Option<u8>, marked: bool) -> DialogOption {
+    if let Some(label) = Rule::Ticked.first_group(text) {
+        return DialogOption { label, marked, number, checked: Some(true), ..DialogOption::default() };
+    }
     let boxed = Rule::Checkbox.captures(text);
     let label = boxed.as_ref().and_then(|c| c.get(3)).map_or(text, |label| label.as_str());
     let tick = boxed.as_ref().and_then(|c| c.get(1).or_else(|| c.get(2)));

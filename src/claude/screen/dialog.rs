@@ -24,6 +24,7 @@ pub enum DialogKind {
 
 /// One line that can be chosen.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct DialogOption {
     /// Its text, wrapped rows joined.
     pub label: String,

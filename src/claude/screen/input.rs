@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 /// The box and what is in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct InputBox {
     /// Typed text only. Rows are joined by a line break, or by a blank where the row ended because it was full:
     /// the screen does not say which, so compare without regard to white space.
@@ -27,6 +28,8 @@ pub struct InputBox {
     pub stashed: bool,
     /// The box is in shell mode: Enter would run the text as a command.
     pub shell: bool,
+    /// The draft is higher than its place: only its end is on the screen, and [`InputBox::text`] holds that end.
+    pub partial: bool,
 }
 
 /// A box and the rows of its rules.
@@ -43,14 +46,22 @@ const QUEUED: &str = "Press up to edit queued messages";
 /// The lowest box on the screen.
 pub(super) fn find(screen: &Screen) -> Option<Found> {
     let ruled = |row: &Row| is_rule(&row.text, screen.cols) && row.text.starts_with('─');
-    let rules: Vec<usize> = (0..screen.rows.len()).filter(|i| screen.rows.get(*i).is_some_and(ruled)).collect();
-    let (top, bottom) = rules.windows(2).rev().find_map(|pair| match pair {
-        [top, bottom] if prompt(screen.row_text(top + 1)).is_some() => Some((*top, *bottom)),
-        _ => None,
-    })?;
+    let rules: Vec<usize> =
+        (0..screen.rows.len()).filter(|i| screen.rows.get(*i).is_some_and(ruled)).collect();
+    let (top, bottom) = rules
+        .windows(2)
+        .rev()
+        .find_map(|pair| match pair {
+            [top, bottom] if prompt(screen.row_text(top + 1)).is_some() => Some((Some(*top), *bottom)),
+            [top, bottom] if Rule::Cut.matches(screen.row_text(*top)) => Some((Some(*top), *bottom)),
+            _ => None,
+        })
+        .or_else(|| overflowing(screen, &rules))?;
+    let first = top.map_or(0, |top| top + 1);
+    let shape = prompt(screen.row_text(first));
     let (mut text, mut faint) = (String::new(), String::new());
     let mut before = "";
-    for (i, row) in screen.rows.get(top + 1..bottom)?.iter().enumerate() {
+    for (i, row) in screen.rows.get(first..bottom)?.iter().enumerate() {
         let (typed, hint) = split(row);
         if i > 0 && !text.is_empty() {
             text.push_str(if wrapped(before, &typed, screen.cols) { " " } else { "\n" });
@@ -59,22 +70,45 @@ pub(super) fn find(screen: &Screen) -> Option<Found> {
         faint.push_str(&hint);
         before = &row.text;
     }
-    let around = screen.rows.iter().skip(top.saturating_sub(2)).take(2).chain(screen.rows.iter().skip(bottom + 1));
+    let above = first.saturating_sub(3);
+    let around = screen
+        .rows
+        .iter()
+        .skip(above)
+        .take(first.saturating_sub(1) - above)
+        .chain(screen.rows.iter().skip(bottom + 1));
     let stashed = { around }.any(|row| Rule::Stashed.matches(&row.text));
     let faint = faint.trim().to_owned();
     Some(Found {
         queued: faint == QUEUED,
         input: InputBox {
             chips: Rule::Chip.count(&text),
-            shell: prompt(screen.row_text(top + 1)) == Some('!'),
+            shell: shape == Some('!'),
+            partial: shape.is_none(),
             suggestion: Some(faint).filter(|faint| !faint.is_empty()),
             text: text.trim_end_matches('\n').to_owned(),
             stashed,
         },
-        top,
+        top: top.unwrap_or(0),
         bottom,
     })
 }
+
+/// A box higher than the screen: 2.1.197 lets it push its upper rule away, 2.1.330 scrolls it under
+/// `─── ↑ 23 more ───`. Everything above the lower rule is then draft, and stands two columns in.
+fn overflowing(screen: &Screen, rules: &[usize]) -> Option<(Option<usize>, usize)> {
+    let [bottom] = rules else { return None };
+    let draft = screen.rows.get(..*bottom)?;
+    let below = screen.rows.get(bottom + 1..)?;
+    let inside = |row: &Row| row.text.is_empty() || row.text.starts_with("  ");
+    let marked = |row: &Row| row.text.trim_start().starts_with('❯');
+    let footer = below.iter().filter(|row| !row.text.trim().is_empty()).count() <= FOOTER_ROWS;
+    let full = draft.first().is_some_and(|row| !row.text.is_empty()) && draft.iter().all(inside);
+    (full && footer && !draft.iter().chain(below).any(marked)).then_some((None, *bottom))
+}
+
+/// Rows under the box: the mode, a status line, a warning of two.
+const FOOTER_ROWS: usize = 5;
 
 fn prompt(row: &str) -> Option<char> {
     let mut chars = row.chars();
@@ -94,7 +128,9 @@ fn split(row: &Row) -> (String, String) {
         skip = skip.saturating_sub(span.text.chars().count());
         let leads = span.inverse && row.spans.get(i + 1).is_some_and(|next| next.dim);
         let cursor = span.inverse && i + 1 == row.spans.len() && text == " ";
-        match (span.dim || leads, cursor) {
+        // Blanks inside faint text are often skipped by the cursor and so have no attribute of their own.
+        let gap = text.trim().is_empty() && !faint.is_empty();
+        match (span.dim || leads || gap, cursor) {
             (_, true) => {}
             (true, false) => faint.push_str(&text),
             (false, false) => typed.push_str(&text),

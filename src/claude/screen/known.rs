@@ -1,6 +1,6 @@
 //! Dialogs we have met, in the order in which they are tried. Data only.
 //!
-//! A dialog that is not here is found all the same, see [`super::detect`]; the table adds its kind and what may
+//! A dialog that is not here is found all the same, see `detect`; the table adds its kind and what may
 //! be chosen without asking anybody.
 
 use super::dialog::DialogKind;
@@ -14,8 +14,10 @@ pub struct Known {
     pub id: &'static str,
     /// Releases it was seen in; empty if it is known by description only.
     pub versions_seen: &'static [&'static str],
-    /// Matched against the title and the body, line by line.
+    /// Matched against trimmed lines, see [`Known::place`].
     pub pattern: &'static str,
+    /// Which lines may match.
+    pub place: Place,
     /// What it is about.
     pub kind: DialogKind,
     /// The option, by the start of its text, that dismisses it without consequences.
@@ -24,15 +26,37 @@ pub struct Known {
     pub consent: Option<&'static str>,
 }
 
+/// Where a pattern may match. What stands in a dialog's body is often the model's own text, a command or a plan,
+/// and must not turn one dialog into another that answers itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// The first line, and only under the dialog's own rule: a dialog that is higher than the screen has lost it,
+    /// and then the first line visible may be anybody's.
+    Title,
+    /// The last two lines before the options.
+    Question,
+    /// Any line. Only for dialogs that nothing may answer by itself.
+    Anywhere,
+}
+
 const BOTH: &[&str] = &["2.1.197", "2.1.330"];
 
-const fn row(id: &'static str, kind: DialogKind, pattern: &'static str, versions_seen: &'static [&'static str]) -> Known {
-    Known { id, versions_seen, pattern, kind, harmless: None, consent: None }
+const fn row(
+    id: &'static str,
+    kind: DialogKind,
+    pattern: &'static str,
+    versions_seen: &'static [&'static str],
+) -> Known {
+    Known { id, versions_seen, pattern, place: Place::Title, kind, harmless: None, consent: None }
 }
 
 impl Known {
     const fn harmless(self, label: &'static str) -> Self {
         Self { harmless: Some(label), ..self }
+    }
+
+    const fn at(self, place: Place) -> Self {
+        Self { place, ..self }
     }
 
     const fn consent(self, label: &'static str) -> Self {
@@ -42,18 +66,17 @@ impl Known {
 
 /// The table.
 pub static KNOWN: &[Known] = &[
-    row("trust", DialogKind::Trust, r"^Accessing workspace:|^Quick safety check: Is this a project", BOTH)
-        .consent("Yes, I trust this folder"),
+    row("trust", DialogKind::Trust, r"^Accessing workspace:", BOTH).consent("Yes, I trust this folder"),
     row("bypass", DialogKind::Other, r"^WARNING: Claude Code running in Bypass Permissions mode", BOTH)
         .consent("Yes, I accept"),
     row("api-key", DialogKind::Other, r"^Detected a custom API key in your environment", BOTH).consent("Yes"),
-    row("theme", DialogKind::Other, r"^Choose the text style that looks best", BOTH),
+    row("theme", DialogKind::Other, r"^Choose the text style that looks best", BOTH).at(Place::Anywhere),
     row("login", DialogKind::Other, r"^Select login method:", &["2.1.197"]),
     row("security-notes", DialogKind::Other, r"^Security notes:", &["2.1.197"]),
     // Its first option starts a paid turn.
-    row("settings-error", DialogKind::Other, r"^Settings Error$", BOTH).harmless("Continue without these settings"),
-    row("settings-warning", DialogKind::Other, r"^Settings Warning$|^The values listed above were skipped", BOTH)
-        .harmless("Continue"),
+    row("settings-error", DialogKind::Other, r"^Settings Error$", BOTH)
+        .harmless("Continue without these settings"),
+    row("settings-warning", DialogKind::Other, r"^Settings Warning$", BOTH).harmless("Continue"),
     row("project-mcp", DialogKind::Other, r"^(\d+ )?[Nn]ew MCP servers? found in this project", BOTH),
     row("imports", DialogKind::Other, r"^Allow external CLAUDE\.md file imports\?", BOTH)
         .harmless("No, disable external imports")
@@ -68,24 +91,35 @@ pub static KNOWN: &[Known] = &[
         .harmless("Stop and wait for limit to reset"),
     row("elicitation", DialogKind::Other, r"^MCP server .+ requests your input", &["2.1.197"]),
     row("plan-none", DialogKind::Plan, r"^Exit plan mode\?", BOTH),
+    row("plan", DialogKind::Plan, r"^Claude has written up a plan and is ready to execute\.", BOTH)
+        .at(Place::Question),
+    row("question-review", DialogKind::Question, r"^Review your answers$", BOTH).at(Place::Anywhere),
     row(
-        "plan",
-        DialogKind::Plan,
-        r"^Ready to code\?$|^Claude has written up a plan and is ready to execute\.",
+        "permission",
+        DialogKind::Permission,
+        r"^Do you want to (proceed|make|create|allow|overwrite|run|use|read|write|edit|fetch|search)\b",
         BOTH,
-    ),
-    row("question-review", DialogKind::Question, r"^Review your answers$", BOTH),
-    row("permission", DialogKind::Permission, r"^Do you want to (proceed|make|create|allow|overwrite|run|use|read|write|edit|fetch|search)\b", BOTH),
+    )
+    .at(Place::Question),
 ];
 
-/// The row that matches one of `lines`, which are trimmed; the table's order decides.
-pub(super) fn matching(lines: &[&str]) -> Option<&'static Known> {
-    static COMPILED: LazyLock<Vec<Option<Regex>>> =
-        LazyLock::new(|| KNOWN.iter().map(|known| Regex::new(known.pattern).ok()).collect());
-    let hit = COMPILED.iter().position(|regex| {
-        regex.as_ref().is_some_and(|regex| lines.iter().any(|line| regex.is_match(line)))
+/// The row that matches `head`, the trimmed lines above the options; the table's order decides. `framed` says
+/// that the first of them is the dialog's own first line.
+pub(super) fn matching(head: &[&str], framed: bool) -> Option<&'static Known> {
+    static COMPILED: LazyLock<Vec<(&Known, Option<Regex>)>> =
+        LazyLock::new(|| KNOWN.iter().map(|known| (known, Regex::new(known.pattern).ok())).collect());
+    let lines: Vec<&str> = head.iter().copied().filter(|line| !line.is_empty()).collect();
+    let title = if framed { lines.get(..1) } else { None }.unwrap_or_default();
+    let question = lines.get(lines.len().saturating_sub(2)..).unwrap_or_default();
+    let hit = COMPILED.iter().find(|(known, regex)| {
+        let place = match known.place {
+            Place::Title => title,
+            Place::Question => question,
+            Place::Anywhere => lines.as_slice(),
+        };
+        regex.as_ref().is_some_and(|regex| place.iter().any(|line| regex.is_match(line)))
     })?;
-    KNOWN.get(hit)
+    Some(hit.0)
 }
 
 /// The row of that name.

@@ -3,8 +3,8 @@
 //! Pure: a [`Screen`] goes in, a [`Reading`] comes out. Nothing here waits, writes, presses keys or remembers.
 //! The screen is the weakest evidence there is; what a reading means for a session is decided by its holder.
 //!
-//! [`input`] finds the input box, [`dialog`] is a dialog as a value, [`detect`] finds one, [`known`] is the
-//! table of those we have met, [`rules`] keeps the expressions. Every rule was measured on 2.1.197 (inline) and
+//! `input` finds the input box, `dialog` is a dialog as a value, `detect` finds one, [`known`] is the
+//! table of those we have met, `rules` keeps the expressions. Every rule was measured on 2.1.197 (inline) and
 //! 2.1.330 (alternate screen); `tests/fixtures/screens/` holds the screens.
 
 mod detect;
@@ -23,12 +23,14 @@ use serde::{Deserialize, Serialize};
 
 /// What stands on the screen.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Reading {
     /// The input box, if it can take text. Absent under a dialog and before start-up is over.
     pub input: Option<InputBox>,
     /// The dialog that takes the keys instead of the box.
     pub dialog: Option<Dialog>,
-    /// A spinner runs. A finished turn's `✻ Baked for 0s` is none.
+    /// A turn runs: a spinner, or `esc to interrupt` in the footer. A finished turn's `✻ Baked for 0s` is none.
+    /// Text streams without a spinner, and a draft or a narrow screen hides that footer: false proves nothing.
     pub working: bool,
     /// The last thing said is that the turn was interrupted.
     pub interrupted: bool,
@@ -59,14 +61,15 @@ const LIVE_ROWS: usize = 24;
 #[must_use]
 pub fn read(screen: &Screen) -> Reading {
     let rows: Vec<&str> = screen.rows.iter().map(|row| row.text.as_str()).collect();
-    if rows.iter().rev().take(6).any(|row| Rule::Transcript.matches(row)) {
+    if rows.iter().rev().filter(|row| !row.is_empty()).take(3).any(|row| Rule::Transcript.matches(row)) {
         return Reading { transcript: true, ..Reading::default() };
     }
     let found = input::find(screen);
     let floor = found.as_ref().map_or(0, |found| found.bottom + 1);
     let dialog = detect::find(screen, floor);
     let found = found.filter(|_| dialog.is_none());
-    let (top, bottom) = found.as_ref().map_or((rows.len(), rows.len()), |found| (found.top, found.bottom + 1));
+    let (top, bottom) =
+        found.as_ref().map_or((rows.len(), rows.len()), |found| (found.top, found.bottom + 1));
     let above: Vec<&str> = rows.iter().take(top).rev().copied().collect();
     let footer = rows.get(bottom..).unwrap_or_default();
     let near = |rule: Rule| {
@@ -75,13 +78,15 @@ pub fn read(screen: &Screen) -> Reading {
     };
     let spinner = match dialog {
         Some(_) => None,
-        None => above.iter().take(LIVE_ROWS).take_while(|row| !row.starts_with("● ")).find(|row| spins(row)),
+        None => above.iter().take(LIVE_ROWS).find(|row| spins(row) || row.starts_with("● ")),
     };
+    let spinner = spinner.filter(|row| spins(row));
     let warning = footer.iter().map(|row| row.trim()).find(|row| row.starts_with('⚠'));
     Reading {
-        working: spinner.is_some(),
+        working: spinner.is_some() || found.is_some() && footer.iter().any(|row| Rule::Busy.matches(row)),
         interrupted: found.is_some() && last_said(&above).is_some_and(|row| Rule::Interrupted.matches(row)),
-        waiting_for_permission: found.is_some() && above.iter().take(6).any(|row| Rule::HeldBack.matches(row)),
+        waiting_for_permission: found.is_some()
+            && above.iter().take(6).any(|row| Rule::HeldBack.matches(row)),
         exit_armed: near(Rule::ExitArmed),
         clear_armed: near(Rule::ClearArmed),
         queued: found.as_ref().is_some_and(|found| found.queued),

@@ -7,9 +7,12 @@ use std::sync::LazyLock;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rule {
     /// `✢ Doodling… (2s · ↓ 42 tokens)`: an ellipsis; a finished turn has a past tense and none.
+    /// With reduced motion the glyph is `●`, like that of an answer; then only one capitalised word counts.
     Spinner,
     /// `✻ API error · Retrying in 1s · attempt 2/10`.
     Retry,
+    /// The footer while a turn runs, cut short on narrow screens. Text streams without a spinner.
+    Busy,
     Interrupted,
     HeldBack,
     ExitArmed,
@@ -23,6 +26,12 @@ pub(super) enum Rule {
     Stashed,
     /// `Enter to confirm · Esc to cancel` and its kin: keys and what they do.
     Hint,
+    /// The upper rule of a box whose draft is scrolled.
+    Cut,
+    /// `↓ 2 more`: the list goes on.
+    More,
+    /// The choice that is in force, in a list that shows it before the text (2.1.330).
+    Ticked,
     /// An option's number.
     Number,
     /// An option's box.
@@ -35,10 +44,14 @@ pub(super) enum Rule {
 
 impl Rule {
     /// Every rule with its expression.
-    pub(super) const ALL: [(Self, &'static str); 15] = [
-        (Self::Spinner, r"^[·✢✳*✶✻✽●∗] \S[^…]{0,60}…( \(.*\)?)?$"),
+    pub(super) const ALL: [(Self, &'static str); 19] = [
+        (
+            Self::Spinner,
+            r"^(?:[·✢✳*✶✻✽∗] \S[^…]{0,60}|● (?:\p{Lu}[^\s…]*|Compacting conversation))…( \(.*\)?)?$",
+        ),
         (Self::Retry, r"^[·✢✳*✶✻✽●∗] .* · Retrying in \d+"),
-        (Self::Interrupted, r"^ *⎿? *Interrupted( ·|$)"),
+        (Self::Busy, r"\besc to (?:int|…)"),
+        (Self::Interrupted, r"^\s*⎿?\s*Interrupted( ·|$)"),
         (Self::HeldBack, r"^ *Waiting for permission…"),
         (Self::ExitArmed, r"Press Ctrl-[CD] again to exit"),
         (Self::ClearArmed, r"[Ee]sc again to clear"),
@@ -50,6 +63,9 @@ impl Rule {
             Self::Hint,
             r"(?i)^ *(?:press )?(?:enter|esc|space|tab|shift\+tab|ctrl\+\w|type|tab/arrow keys|[←→↑↓/]+|[a-z])(?:/\S+)? (?:to|twice to)\b",
         ),
+        (Self::Cut, r"^─+ ↑ \d+ more ─"),
+        (Self::More, r"^[↑↓] \d+ more"),
+        (Self::Ticked, r"^[✔✓] (.*)$"),
         (Self::Number, r"^(\d{1,2})\. ?(.*)$"),
         (Self::Checkbox, r"^(?:\[([ ✔✓xX])\]|([☐☒◯◉])) (.*)$"),
         (Self::Said, r"^(?:[●✻✢·✶✽] |  ⎿ )"),

@@ -1,8 +1,8 @@
-#![allow(clippy::print_stdout)]
 //! Every recorded screen reads as its `expect.json` says.
 //!
 //! `UPDATE_SCREENS=1 cargo test --lib screens` rewrites the expectations; look at the difference before you
 //! commit it.
+#![allow(clippy::unwrap_used, reason = "a test that cannot read its fixture has failed")]
 
 use super::rules::Rule;
 use super::{Dialog, DialogKind, DialogOption, Reading, known, read};
@@ -65,50 +65,178 @@ fn every_expression_compiles() {
         assert!(regex::Regex::new(known.pattern).is_ok(), "{}", known.id);
     }
 }
-// TEMPORARY-BEGIN
+
+fn dialog(labels: &[&str], marked: usize) -> Dialog {
+    let option = |(i, label): (usize, &&str)| DialogOption {
+        label: (*label).to_owned(),
+        marked: i == marked,
+        ..DialogOption::default()
+    };
+    Dialog {
+        kind: DialogKind::Permission,
+        rule: "permission".to_owned(),
+        title: "Bash command".to_owned(),
+        body: "touch a\nDo you want to proceed?".to_owned(),
+        options: labels.iter().enumerate().map(option).collect(),
+        hint: String::new(),
+    }
+}
+
 #[test]
-#[ignore]
-fn make_fixtures() {
-    let out = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/screens");
-    for version in ["2.1.197", "2.1.330"] {
-        for case in std::fs::read_dir(format!("/tmp/screenlab/rec/{version}")).unwrap() {
-            let case = case.unwrap().path();
-            let name = case.file_name().unwrap().to_str().unwrap().to_owned();
-            let (_, size) = name.rsplit_once('-').unwrap();
-            let (c, r) = size.split_once('x').unwrap();
-            let (cols, rows) = (c.parse().unwrap(), r.parse().unwrap());
-            let big = cols == 120;
-            if big && ["menu-", "palette-moved", "help", "exit-armed-after", "cleared", "inline-idle", "finished-markdown", "settings-warning","config-broken","api-error","model-list","draft-chip-and", "promotion-0", "promotion-1","promotion-moved"].iter().any(|p| name.starts_with(p)) { continue; }
-            let dir = out.join(version).join(&name);
-            if dir.exists() && std::env::var_os("REMAKE").is_none() { continue; }
-            let raw = std::fs::read(case.join("screen.ansi")).unwrap();
-            let mut grid = Grid::new(cols, rows, 0);
-            let _ = grid.feed(&raw);
-            let bytes = if raw.len() < 3000 { raw } else { grid.redraw() };
-            let bytes: Vec<u8> = { let mut b = bytes; let (from, to) = (b"screenlab", b"workspace"); let mut i = 0; while i + 9 <= b.len() { if &b[i..i+9] == from { b[i..i+9].copy_from_slice(to); } i += 1; } b };
-            std::fs::create_dir_all(&dir).unwrap();
-            std::fs::write(dir.join("screen.ansi"), bytes).unwrap();
-            let e = Expect { cols, rows, reading: Reading::default() };
-            std::fs::write(dir.join("expect.json"), serde_json::to_string_pretty(&e).unwrap() + "\n").unwrap();
+fn an_option_is_found_by_its_text_and_only_if_one_is_meant() {
+    let dialog = dialog(&["Yes", "Yes, and always allow access to proj/", "No", "no", "Never"], 0);
+    let table = [
+        ("Yes", Some(0)),
+        ("yes", Some(0)),
+        ("yes, and", Some(1)),
+        ("No", Some(2)),
+        ("no", Some(3)),
+        ("NO", None),
+        ("N", None),
+        ("nev", Some(4)),
+        ("", None),
+        ("1", None),
+    ];
+    for (wanted, found) in table {
+        assert_eq!(dialog.find(wanted), found, "{wanted}");
+    }
+}
+
+#[test]
+fn the_way_to_an_option_is_counted_from_the_marker() {
+    let dialog = dialog(&["a", "b", "c"], 1);
+    assert_eq!([0, 1, 2, 3].map(|i| dialog.key_path(i)), [Some(-1), Some(0), Some(1), None]);
+    assert_eq!(Dialog { options: Vec::new(), ..dialog }.key_path(0), None);
+}
+
+#[test]
+fn the_same_dialog_is_the_same_wherever_its_marker_stands() {
+    let (one, moved) = (dialog(&["Yes", "No"], 0), dialog(&["Yes", "No"], 1));
+    assert!(one.same_as(&moved));
+    assert!(!one.same_as(&dialog(&["Yes", "Always", "No"], 0)));
+    assert!(!one.same_as(&Dialog { body: "touch b\nDo you want to proceed?".to_owned(), ..moved }));
+}
+
+#[test]
+fn a_dialog_nobody_has_seen_is_found_by_its_shape() {
+    let rule = "─".repeat(80);
+    let text = format!(
+        "● Some answer\n\n{rule}\n  Something entirely new\n\n  Pick one, please\n\n    First thing\n  \
+         ❯ Second thing\n    Third thing\n\n  Enter to confirm · Esc to cancel\n"
+    );
+    let found = read(&Screen::plain(80, &text)).dialog.unwrap();
+    assert_eq!((found.kind, found.rule.as_str(), found.marked()), (DialogKind::Other, "listed", Some(1)));
+    assert_eq!((found.title.as_str(), found.body.as_str()), ("Something entirely new", "Pick one, please"));
+    assert_eq!(found.find("third"), Some(2));
+    assert_eq!(found.hint, "Enter to confirm · Esc to cancel");
+}
+
+#[test]
+fn what_was_said_is_no_dialog_even_without_the_box() {
+    let said = "● Do you want to proceed?\n\n  ❯ 1. Yes\n    2. No\n\n  Enter to confirm · Esc to cancel\n";
+    assert_eq!(read(&Screen::plain(80, said)).dialog, None);
+}
+
+#[test]
+fn a_finished_turn_does_not_work_and_a_spinner_does() {
+    let rule = "─".repeat(80);
+    let table = [
+        ("✻ Baked for 0s", false),
+        ("✻ Baked for 0s · done 8:33 AM", false),
+        ("✻ Waiting for 1 background agent to finish", false),
+        ("✢ Doodling…", true),
+        ("● Flambéing… (0s · ↓ 4 tokens)", true),
+        ("· Imagining… (2s · ↓ 19 tokens)", true),
+        ("✶ Compacting conversation…", true),
+        ("✻ API error · Retrying in 1s · attempt 2/10", true),
+        ("● I think so…", false),
+        ("  · Doodling… (2s)", false),
+    ];
+    for (line, working) in table {
+        let text = format!("❯ do it\n\n{line}\n\n{rule}\n❯\u{a0}\n{rule}\n  ? for shortcuts\n");
+        assert_eq!(read(&Screen::plain(80, &text)).working, working, "{line}");
+    }
+}
+
+#[test]
+fn every_consent_and_dismissal_is_found_in_a_recorded_dialog() {
+    let mut seen = Vec::new();
+    for case in cases() {
+        let expect: Expect =
+            serde_json::from_slice(&std::fs::read(case.join("expect.json")).unwrap()).unwrap();
+        if let Some(dialog) = expect.reading.dialog {
+            let known = known::by_id(&dialog.rule);
+            assert!(
+                known.and_then(|k| k.harmless).is_none() || dialog.harmless().is_some(),
+                "{}",
+                case.display()
+            );
+            assert!(
+                known.and_then(|k| k.consent).is_none() || dialog.consent().is_some(),
+                "{}",
+                case.display()
+            );
+            seen.push(dialog.rule);
+        }
+    }
+    for known in known::KNOWN.iter().filter(|known| known.harmless.or(known.consent).is_some()) {
+        assert!(seen.iter().any(|rule| rule == known.id), "no screen of {}", known.id);
+    }
+}
+
+#[test]
+fn text_in_a_dialog_does_not_turn_it_into_another() {
+    let rule = "─".repeat(80);
+    let options = "  Do you want to proceed?\n  ❯ 1. Yes\n    2. No\n\n  Esc to cancel · Tab to amend\n";
+    for known in known::KNOWN.iter().filter(|known| known.harmless.or(known.consent).is_some()) {
+        let line = known.pattern.replace(['^', '$', '\\'], "").replace("(\\d+ )?[Nn]ew", "New");
+        let framed = format!("{rule}\n Bash command\n\n   {line}\n\n{options}");
+        let cut = format!("   {line}\n   more\n\n{options}");
+        for text in [framed, cut] {
+            let found = read(&Screen::plain(80, &text)).dialog.unwrap();
+            assert_eq!((found.kind, found.rule.as_str()), (DialogKind::Permission, "permission"), "{text}");
+            assert_eq!((found.harmless(), found.consent()), (None, None), "{text}");
+        }
+        let asked = format!(
+            "{rule}\n ☐ Pick\n\n{line}\n\n❯ 1. Yes\n  2. Not now\n\nEnter to select · Esc to cancel\n"
+        );
+        let found = read(&Screen::plain(80, &asked)).dialog.unwrap();
+        assert_eq!(
+            (found.kind, found.harmless(), found.consent()),
+            (DialogKind::Question, None, None),
+            "{asked}"
+        );
+    }
+    assert!(
+        known::KNOWN
+            .iter()
+            .all(|known| known.place == known::Place::Title || known.harmless.or(known.consent).is_none())
+    );
+}
+
+#[test]
+fn no_part_of_a_screen_makes_reading_it_panic() {
+    for case in cases() {
+        let expect: Expect =
+            serde_json::from_slice(&std::fs::read(case.join("expect.json")).unwrap()).unwrap();
+        let whole = screen(&case, &expect);
+        for cut in 0..whole.rows.len() {
+            let (mut top, mut bottom) = (whole.clone(), whole.clone());
+            top.rows.truncate(cut);
+            bottom.rows.drain(..cut);
+            let _ = (read(&top), read(&bottom));
         }
     }
 }
+
 #[test]
-#[ignore]
-fn show() {
-    let only = std::env::var("ONLY").unwrap_or_default();
-    for case in cases() {
-        let name = format!("{}/{}", case.parent().unwrap().file_name().unwrap().to_str().unwrap(), case.file_name().unwrap().to_str().unwrap());
-        if !name.contains(&only) { continue; }
-        let expect: Expect = serde_json::from_slice(&std::fs::read(case.join("expect.json")).unwrap()).unwrap();
-        let r = read(&screen(&case, &expect));
-        let mut s = String::new();
-        if let Some(i) = &r.input { s += &format!(" IN{:?}{}{}{}{}", i.text, i.suggestion.as_ref().map_or(String::new(), |x| format!(" sug={x:?}")), if i.chips>0 {format!(" chips={}",i.chips)} else {String::new()}, if i.stashed {" STASH"} else {""}, if i.shell {" SHELL"} else {""}); }
-        if let Some(d) = &r.dialog { s += &format!(" DLG {:?}/{} t={:?} hint={:?} body={:.60?}", d.kind, d.rule, d.title, d.hint, d.body); for o in &d.options { s += &format!("\n        {}{}{}{:?}{}", if o.marked {">"} else {" "}, o.number.map_or(String::new(), |n| format!("{n} ")), o.checked.map_or("", |c| if c {"[x] "} else {"[ ] "}), o.label, if o.detail.is_empty() {String::new()} else {format!(" // {:.50?}", o.detail)}); } }
-        for (b, n) in [(r.working, "WORK"), (r.interrupted, "INTR"), (r.waiting_for_permission, "HELD"), (r.exit_armed, "EXIT"), (r.clear_armed, "CLEAR"), (r.queued, "QUEUED"), (r.transcript, "TRANSCRIPT")] { if b { s += &format!(" {n}"); } }
-        if let Some(m) = &r.mode { s += &format!(" mode={m}"); }
-        if let Some(m) = &r.notice { s += &format!(" notice={m:?}"); }
-        println!("{name}:{s}");
+fn a_screen_does_not_depend_on_how_its_bytes_were_cut() {
+    for case in cases().iter().step_by(7) {
+        let expect: Expect =
+            serde_json::from_slice(&std::fs::read(case.join("expect.json")).unwrap()).unwrap();
+        let bytes = std::fs::read(case.join("screen.ansi")).unwrap();
+        let mut grid = Grid::new(expect.cols, expect.rows, 0);
+        bytes.iter().for_each(|byte| drop(grid.feed(&[*byte])));
+        assert_eq!(grid.screen(), screen(case, &expect), "{}", case.display());
     }
 }
-// TEMPORARY-END
