@@ -4,6 +4,8 @@
 //! ([`exit`]). No verb needs a server. The roles that are no verbs (MCP server, holder, hook, rehearsal) are
 //! named here only for the parser; `main` runs them.
 
+#![allow(clippy::result_large_err, reason = "an error is built once, on the way out of a program that ends")]
+
 mod approve;
 mod args;
 mod asks;

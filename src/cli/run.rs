@@ -261,7 +261,7 @@ fn closing(turn: &Turn, outcome: Ended) -> String {
         }
         Ended::TimedOut => format!("timed out; session {id} goes on: aegis wait {id}, aegis read {id}"),
         Ended::TurnFailed => format!("the turn failed: {}", text::summary(session)),
-        Ended::SessionEnded => format!("the session ended: {}", text::summary(session)),
+        Ended::SessionGone => format!("the session ended: {}", text::summary(session)),
         Ended::NotDelivered => match &turn.receipt {
             Some(receipt) => {
                 format!("the prompt was not delivered: {}; session {id}", text::receipt(receipt))
