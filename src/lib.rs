@@ -1,7 +1,11 @@
 //! Aegis.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs))]
-pub mod cli;
+pub mod claude;
 pub mod domain;
 pub mod engine;
+pub mod holder;
+pub mod mcp;
 pub mod ops;
+pub mod rehearsal;
+pub mod term;
 pub mod wire;

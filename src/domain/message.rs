@@ -31,6 +31,8 @@ pub enum ContentType {
     ToolUse,
     /// A tool's result.
     ToolResult,
+    /// A tool's failure, or its refusal.
+    ToolError,
     /// A picture or document; the text names its type.
     Attachment,
     /// An API failure told in place of an answer.

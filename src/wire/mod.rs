@@ -248,6 +248,8 @@ pub enum RefusalCode {
     PromptRefused,
     /// The text is too long.
     PromptTooLarge,
+    /// The idempotency key was used for another prompt.
+    KeyReused,
     /// No ask is open.
     NothingToApprove,
     /// Several asks are open and none was named.

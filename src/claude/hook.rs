@@ -1,0 +1,303 @@
+//! What Claude Code tells a hook, and what a hook tells Claude Code.
+//!
+//! Payloads as seen in 2.1.197 and 2.1.330; a field that is missing or new never makes an event unreadable.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::domain::{ConversationId, ErrorKind, PermissionMode};
+
+/// One hook call.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HookCall {
+    /// The conversation. For a fork's SessionStart this is the old one (2.1.197).
+    pub conversation_id: Option<ConversationId>,
+    /// The transcript file of the conversation.
+    pub transcript_path: Option<String>,
+    /// The permission mode that the session is in.
+    pub permission_mode: Option<PermissionMode>,
+    /// The subagent that the event is about.
+    pub agent: Option<Agent>,
+    /// The event.
+    pub event: HookEvent,
+}
+
+/// A subagent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agent {
+    /// Its id.
+    pub id: String,
+    /// Its type, such as `general-purpose`.
+    pub kind: String,
+}
+
+/// A tool call, as far as an event tells it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolCall {
+    /// The tool.
+    pub name: String,
+    /// Its input.
+    pub input: Value,
+    /// The transcript's id for the call; a permission request has none.
+    pub tool_use_id: Option<String>,
+}
+
+/// A hook event, with what Aegis uses of it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HookEvent {
+    /// A conversation began: `startup`, `resume`, `clear`, `compact`.
+    SessionStart {
+        /// Why.
+        source: String,
+    },
+    /// A conversation ended; the process may go on with another (`clear`).
+    SessionEnd {
+        /// Why.
+        reason: String,
+    },
+    /// Claude Code took a prompt.
+    UserPromptSubmit {
+        /// Its text, as taken.
+        prompt: String,
+        /// Claude Code's id for it, which the transcript repeats.
+        prompt_id: Option<String>,
+    },
+    /// A tool wants to run.
+    PermissionRequest {
+        /// Which.
+        call: ToolCall,
+        /// What Claude Code would remember.
+        suggestions: Vec<Value>,
+    },
+    /// A tool ran.
+    PostToolUse {
+        /// Which.
+        call: ToolCall,
+        /// Whether it failed.
+        failed: bool,
+    },
+    /// The turn ended.
+    Stop {
+        /// The reply.
+        last_message: Option<String>,
+        /// Kinds of background work that goes on: `subagent`, `shell`.
+        background: Vec<String>,
+    },
+    /// The turn failed.
+    StopFailure {
+        /// How.
+        kind: ErrorKind,
+        /// What Claude Code shows.
+        message: String,
+    },
+    /// Claude Code would notify its user.
+    Notification {
+        /// Which kind.
+        kind: String,
+        /// The text.
+        message: String,
+    },
+    /// A subagent ended.
+    SubagentStop,
+    /// A compaction begins.
+    PreCompact,
+    /// An MCP server asks the user something; nothing else shows it.
+    Elicitation {
+        /// The question.
+        message: String,
+    },
+    /// That question is settled.
+    ElicitationResult,
+    /// Another event.
+    Other(String),
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Raw {
+    session_id: Option<String>,
+    transcript_path: Option<String>,
+    permission_mode: Option<Value>,
+    agent_id: Option<String>,
+    agent_type: Option<String>,
+    source: Option<String>,
+    reason: Option<String>,
+    prompt: Option<String>,
+    prompt_id: Option<String>,
+    tool_name: Option<String>,
+    tool_input: Value,
+    tool_use_id: Option<String>,
+    permission_suggestions: Vec<Value>,
+    last_assistant_message: Option<String>,
+    background_tasks: Vec<Value>,
+    error: Value,
+    message: Option<String>,
+    notification_type: Option<String>,
+}
+
+impl HookCall {
+    /// Reads a payload. What cannot be read is left out.
+    #[must_use]
+    pub fn read(event: &str, payload: Value) -> Self {
+        let raw: Raw = serde_json::from_value(payload).unwrap_or_default();
+        let call = || ToolCall {
+            name: raw.tool_name.clone().unwrap_or_default(),
+            input: raw.tool_input.clone(),
+            tool_use_id: raw.tool_use_id.clone(),
+        };
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        let event = match event {
+            "SessionStart" => HookEvent::SessionStart { source: text(&raw.source) },
+            "SessionEnd" => HookEvent::SessionEnd { reason: text(&raw.reason) },
+            "UserPromptSubmit" => {
+                HookEvent::UserPromptSubmit { prompt: text(&raw.prompt), prompt_id: raw.prompt_id.clone() }
+            }
+            "PermissionRequest" => {
+                HookEvent::PermissionRequest { call: call(), suggestions: raw.permission_suggestions.clone() }
+            }
+            "PostToolUse" => HookEvent::PostToolUse { call: call(), failed: false },
+            "PostToolUseFailure" => HookEvent::PostToolUse { call: call(), failed: true },
+            "Stop" => HookEvent::Stop {
+                last_message: raw.last_assistant_message.clone(),
+                background: raw.background_tasks.iter().filter_map(running).collect(),
+            },
+            "StopFailure" => HookEvent::StopFailure {
+                kind: serde_json::from_value(raw.error.clone()).unwrap_or(ErrorKind::Unknown),
+                message: text(&raw.last_assistant_message),
+            },
+            "Notification" => {
+                HookEvent::Notification { kind: text(&raw.notification_type), message: text(&raw.message) }
+            }
+            "SubagentStop" => HookEvent::SubagentStop,
+            "PreCompact" => HookEvent::PreCompact,
+            "Elicitation" => HookEvent::Elicitation { message: text(&raw.message) },
+            "ElicitationResult" => HookEvent::ElicitationResult,
+            other => HookEvent::Other(other.to_owned()),
+        };
+        Self {
+            conversation_id: raw.session_id.and_then(|id| id.parse().ok()),
+            transcript_path: raw.transcript_path,
+            permission_mode: raw.permission_mode.and_then(|mode| serde_json::from_value(mode).ok()),
+            agent: raw.agent_id.map(|id| Agent { id, kind: raw.agent_type.unwrap_or_default() }),
+            event,
+        }
+    }
+}
+
+/// The type of a background task that still runs.
+fn running(task: &Value) -> Option<String> {
+    let status = task.get("status").and_then(Value::as_str).unwrap_or("running");
+    (status == "running").then(|| task.get("type").and_then(Value::as_str).unwrap_or("task").to_owned())
+}
+
+/// Leaves out of a payload what Aegis does not use and what may be very large.
+#[must_use]
+pub fn slim(mut payload: Value) -> Value {
+    if let Some(map) = payload.as_object_mut() {
+        map.remove("tool_response");
+    }
+    payload
+}
+
+/// The hook's output that allows a permission request. `updated_input` replaces the tool's input; `updates` are
+/// Claude Code's permission updates.
+#[must_use]
+pub fn allow(updated_input: Option<Value>, updates: &[Value]) -> String {
+    let mut decision = json!({ "behavior": "allow" });
+    if let Some(input) = updated_input {
+        decision["updatedInput"] = input;
+    }
+    if !updates.is_empty() {
+        decision["updatedPermissions"] = updates.into();
+    }
+    output(&decision)
+}
+
+/// The hook's output that denies a permission request. With `interrupt` the turn ends.
+#[must_use]
+pub fn deny(message: &str, interrupt: bool) -> String {
+    output(&json!({ "behavior": "deny", "message": message, "interrupt": interrupt }))
+}
+
+fn output(decision: &Value) -> String {
+    json!({ "hookSpecificOutput": { "hookEventName": "PermissionRequest", "decision": decision } })
+        .to_string()
+}
+
+/// The permission updates that make an approval last for the session: what Claude Code itself suggests for this
+/// call, but never kept beyond the session; without a suggestion a rule for exactly this call.
+#[must_use]
+pub fn session_rule(call: &ToolCall, suggestions: &[Value]) -> Vec<Value> {
+    let edits = matches!(call.name.as_str(), "Edit" | "Write" | "MultiEdit" | "NotebookEdit");
+    // `setMode acceptEdits` is offered beside other suggestions too; for a tool that does not edit it would allow
+    // far more than what was shown.
+    let fits = |suggestion: &&Value| match suggestion["type"].as_str() {
+        Some("addRules") => true,
+        Some("setMode") => edits && suggestion["mode"] == "acceptEdits",
+        _ => false,
+    };
+    let mut updates: Vec<Value> = suggestions.iter().filter(fits).cloned().collect();
+    for update in &mut updates {
+        update["destination"] = "session".into();
+    }
+    if updates.is_empty() {
+        let mut rule = json!({ "toolName": call.name });
+        if let (true, Some(command)) = (call.name == "Bash", call.input["command"].as_str()) {
+            rule["ruleContent"] = command.into();
+        }
+        updates.push(
+            json!({ "type": "addRules", "rules": [rule], "behavior": "allow", "destination": "session" }),
+        );
+    }
+    updates
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_permission_request_is_read() {
+        let call = HookCall::read(
+            "PermissionRequest",
+            json!({"session_id":"f2d1758e-0000-4000-8000-000000000000","permission_mode":"default","effort":{"level":"high"},
+                "tool_name":"Bash","tool_input":{"command":"touch A1"},"agent_id":"a1","agent_type":"general-purpose",
+                "permission_suggestions":[{"type":"setMode","mode":"acceptEdits","destination":"session"}]}),
+        );
+        assert_eq!(call.permission_mode, Some(PermissionMode::Default));
+        assert_eq!(call.agent, Some(Agent { id: "a1".into(), kind: "general-purpose".into() }));
+        let HookEvent::PermissionRequest { call, suggestions } = call.event else { panic!("another event") };
+        assert_eq!(call.input, json!({"command":"touch A1"}));
+        assert_eq!(suggestions.len(), 1);
+        assert_eq!(
+            session_rule(&call, &suggestions),
+            [
+                json!({"type":"addRules","rules":[{"toolName":"Bash","ruleContent":"touch A1"}],"behavior":"allow","destination":"session"})
+            ]
+        );
+    }
+
+    #[test]
+    fn a_failure_with_a_new_word_is_unknown() {
+        let call =
+            HookCall::read("StopFailure", json!({"error":"brand_new","last_assistant_message":"oops"}));
+        assert_eq!(call.event, HookEvent::StopFailure { kind: ErrorKind::Unknown, message: "oops".into() });
+    }
+
+    #[test]
+    fn an_unreadable_payload_still_names_its_event() {
+        assert_eq!(
+            HookCall::read("Stop", json!([1])).event,
+            HookEvent::Stop { last_message: None, background: vec![] }
+        );
+    }
+
+    #[test]
+    fn finished_background_work_does_not_count() {
+        let call = HookCall::read(
+            "Stop",
+            json!({"background_tasks":[{"type":"shell","status":"running"},{"type":"subagent","status":"completed"}]}),
+        );
+        assert_eq!(call.event, HookEvent::Stop { last_message: None, background: vec!["shell".into()] });
+    }
+}

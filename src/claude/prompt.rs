@@ -1,0 +1,165 @@
+//! A prompt on its way into the input box: what may be typed, and how the same text comes back.
+//!
+//! Measured on 2.1.197 and 2.1.330: a first `!` runs a shell line, a first `/` a command, `exit` and its like end
+//! the program, and a backslash at the end swallows Enter. One space before keeps the first two as text, a full
+//! stop the third, a space after (which Claude Code trims again) the fourth.
+
+use std::fmt;
+
+use unicode_normalization::UnicodeNormalization;
+
+/// Why a text cannot be given to Claude Code as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unsendable {
+    /// It is empty or blank.
+    Blank,
+    /// It holds a character that the terminal would act on: its code point and place, counted in characters.
+    Control {
+        /// The code point.
+        code: u32,
+        /// The place, from 0.
+        at: usize,
+    },
+    /// It is longer than the limit, in bytes.
+    TooLong {
+        /// Its length.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+}
+
+impl fmt::Display for Unsendable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Blank => f.write_str("the text is blank"),
+            Self::Control { code, at } => write!(
+                f,
+                "the text holds the control character U+{code:04X} at character {at}, which a terminal would act on"
+            ),
+            Self::TooLong { bytes, limit } => {
+                write!(f, "the text has {bytes} bytes; at most {limit} can be sent")
+            }
+        }
+    }
+}
+
+/// Words that end Claude Code when they are all there is (2.1.197; more for editors' habits).
+const EXIT_WORDS: &[&str] = &["exit", "quit", ":q", ":q!", ":wq", ":wq!"];
+
+/// Gives the text to type so that it is taken as text, or says why it cannot be sent.
+///
+/// # Errors
+///
+/// [`Unsendable`]; nothing has been written then.
+pub fn typed(text: &str, limit: usize) -> Result<String, Unsendable> {
+    if text.len() > limit {
+        return Err(Unsendable::TooLong { bytes: text.len(), limit });
+    }
+    if text.trim().is_empty() {
+        return Err(Unsendable::Blank);
+    }
+    if let Some((at, c)) = text.chars().enumerate().find(|(_, c)| is_forbidden(*c)) {
+        return Err(Unsendable::Control { code: u32::from(c), at });
+    }
+    let mut typed = String::with_capacity(text.len() + 2);
+    if text.trim_start().starts_with(['/', '!']) && !text.starts_with([' ', '\t']) {
+        typed.push(' ');
+    }
+    typed.push_str(text);
+    let shown = text.trim();
+    if EXIT_WORDS.iter().any(|word| shown.eq_ignore_ascii_case(word)) {
+        typed.truncate(typed.trim_end().len());
+        typed.push('.');
+    }
+    if text.trim_end().ends_with('\\') {
+        typed.push(' ');
+    }
+    Ok(typed)
+}
+
+/// Tells whether the text can be the last argument at launch: Linux limits one argument to 128 KiB, and commands
+/// and exit words are taken as such there too.
+#[must_use]
+pub fn fits_argument(text: &str, limit: usize) -> bool {
+    const LONGEST_ARGUMENT: usize = 100_000;
+    text.len() <= LONGEST_ARGUMENT && typed(text, limit).is_ok_and(|typed| typed == text)
+}
+
+/// Tells whether `seen`, as Claude Code reports it, is the text that was typed. It normalises to NFC, turns tabs
+/// into four spaces and line ends into `\n`, and trims (2.1.197).
+#[must_use]
+pub fn same(typed: &str, seen: &str) -> bool {
+    typed == seen || normal(typed).eq(normal(seen))
+}
+
+fn normal(text: &str) -> impl Iterator<Item = char> + '_ {
+    let mut after_return = false;
+    text.trim()
+        .nfc()
+        .filter_map(move |c| {
+            let skip = after_return && c == '\n';
+            after_return = c == '\r';
+            (!skip).then_some(if c == '\r' { '\n' } else { c })
+        })
+        .flat_map(|c| {
+            let (c, count) = if c == '\t' { (' ', 4) } else { (c, 1) };
+            std::iter::repeat_n(c, count)
+        })
+}
+
+/// Control characters other than tab and line ends: the terminal, or Claude Code's reader of keys, acts on them.
+fn is_forbidden(c: char) -> bool {
+    c.is_control() && !matches!(c, '\t' | '\n' | '\r')
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const LIMIT: usize = 1000;
+
+    #[rstest]
+    #[case::plain("hello", "hello")]
+    #[case::shell_line("!ls", " !ls")]
+    #[case::command("/cost", " /cost")]
+    #[case::command_after_a_line("\n/cost", " \n/cost")]
+    #[case::spaced_already(" /cost", " /cost")]
+    #[case::path("/etc/hosts is a path", " /etc/hosts is a path")]
+    #[case::exit("exit", "exit.")]
+    #[case::exit_with_space(" Exit \n", " Exit.")]
+    #[case::vim(":q", ":q.")]
+    #[case::backslash("a\\", "a\\ ")]
+    #[case::lines("a\nb\tc", "a\nb\tc")]
+    fn text_stays_text(#[case] text: &str, #[case] expected: &str) {
+        assert_eq!(typed(text, LIMIT).as_deref(), Ok(expected));
+    }
+
+    #[rstest]
+    #[case::empty("", Unsendable::Blank)]
+    #[case::blank(" \n", Unsendable::Blank)]
+    #[case::end_of_paste("a\x1b[201~b", Unsendable::Control { code: 0x1b, at: 1 })]
+    #[case::nul("ab\0", Unsendable::Control { code: 0, at: 2 })]
+    #[case::c1("a\u{9b}", Unsendable::Control { code: 0x9b, at: 1 })]
+    fn what_a_terminal_acts_on_is_refused(#[case] text: &str, #[case] expected: Unsendable) {
+        assert_eq!(typed(text, LIMIT), Err(expected));
+    }
+
+    #[test]
+    fn a_long_text_is_refused() {
+        assert_eq!(typed(&"a".repeat(1001), LIMIT), Err(Unsendable::TooLong { bytes: 1001, limit: 1000 }));
+    }
+
+    #[rstest]
+    #[case::nfc("e\u{301}", "é", true)]
+    #[case::tab("a\tb", "a    b", true)]
+    #[case::line_ends("a\r\nb\rc", "a\nb\nc", true)]
+    #[case::trimmed("  a\n", "a", true)]
+    #[case::other("a", "b", false)]
+    #[case::longer("a", "a b", false)]
+    fn the_same_text_is_known_again(#[case] typed: &str, #[case] seen: &str, #[case] expected: bool) {
+        assert_eq!(same(typed, seen), expected);
+    }
+}

@@ -1,0 +1,80 @@
+//! The settings file of one session: our hooks, and nothing of the user's.
+//!
+//! Claude Code merges it with the user's and the project's own. An event that the installed version does not know
+//! opens a blocking dialog, so only events of the oldest supported version stand here (2.1.139).
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+/// How long Claude Code lets a hook wait that may carry a decision: seven days, in seconds. When it runs out the
+/// dialog stays and can still be answered by keys. (Claude Code's timer takes at most 24 days.)
+pub const DECISION_TIMEOUT_SECONDS: u64 = 7 * 24 * 3600;
+
+/// How long it lets the others run, in seconds. They take milliseconds; the limit only bounds a stuck machine.
+const NOTICE_TIMEOUT_SECONDS: u64 = 10;
+
+/// The events that only inform. Never WorktreeCreate or WorktreeRemove: who registers those must do the work.
+const NOTICES: &[&str] = &[
+    "SessionStart",
+    "SessionEnd",
+    "UserPromptSubmit",
+    "PostToolUse",
+    "PostToolUseFailure",
+    "Stop",
+    "StopFailure",
+    "Notification",
+    "SubagentStop",
+    "PreCompact",
+    "Elicitation",
+    "ElicitationResult",
+];
+
+/// The events that wait for a decision.
+const DECISIONS: &[&str] = &["PermissionRequest"];
+
+/// Tells whether a hook for `event` waits for a decision.
+#[must_use]
+pub fn decides(event: &str) -> bool {
+    DECISIONS.contains(&event)
+}
+
+/// Gives the settings that make Claude Code call `program hook <Event>` for each event.
+#[must_use]
+pub fn settings(program: &Path) -> Value {
+    let hook = |event: &str, timeout: u64| {
+        json!([{ "hooks": [{
+            "type": "command",
+            "command": program.to_string_lossy(),
+            "args": ["hook", event],
+            "timeout": timeout,
+        }] }])
+    };
+    let notices = NOTICES.iter().map(|event| ((*event).to_owned(), hook(event, NOTICE_TIMEOUT_SECONDS)));
+    let decisions =
+        DECISIONS.iter().map(|event| ((*event).to_owned(), hook(event, DECISION_TIMEOUT_SECONDS)));
+    json!({
+        // A project may turn hooks off; these ones are how a person far away learns what is asked.
+        "disableAllHooks": false,
+        // Halves the processor time of a working session (2.1.197: 48 % to 27 % of a core while streaming).
+        "prefersReducedMotion": true,
+        "hooks": notices.chain(decisions).collect::<serde_json::Map<_, _>>(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_event_calls_us_with_its_own_name() {
+        let settings = settings(Path::new("/bin/aegis"));
+        let hooks = settings["hooks"].as_object().unwrap();
+        assert_eq!(hooks.len(), NOTICES.len() + DECISIONS.len());
+        for (event, entry) in hooks {
+            assert_eq!(entry[0]["hooks"][0]["args"], json!(["hook", event]));
+        }
+        assert!(!hooks.keys().any(|event| event.starts_with("Worktree")));
+        assert_eq!(settings["disableAllHooks"], json!(false));
+    }
+}

@@ -1,0 +1,237 @@
+//! One line of the transcript.
+
+use serde_json::Value;
+
+use super::piece::{Piece, pieces};
+use crate::domain::{ErrorKind, Timestamp};
+
+/// What a line proves about the session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// A prompt stands in the conversation.
+    Prompt {
+        /// Its text.
+        text: String,
+        /// Claude Code's id for it.
+        prompt_id: Option<String>,
+    },
+    /// A prompt was put into Claude Code's own queue.
+    Enqueued {
+        /// Its text.
+        text: String,
+    },
+    /// A queued prompt joined the running turn. No hook tells this.
+    Joined {
+        /// Its text.
+        text: String,
+    },
+    /// Somebody interrupted the turn. No hook tells this.
+    Interrupted,
+    /// A tool call has its result.
+    ToolDone {
+        /// The call.
+        tool_use_id: String,
+        /// Whether a person refused it.
+        rejected: bool,
+    },
+    /// A tool call was made.
+    ToolCalled {
+        /// The call.
+        tool_use_id: String,
+        /// The tool.
+        name: String,
+        /// Its input.
+        input: Value,
+    },
+    /// Claude said something; the text of this line.
+    Said {
+        /// The text.
+        text: String,
+    },
+    /// The turn ended with an API failure.
+    Failed {
+        /// How.
+        kind: ErrorKind,
+        /// What Claude Code shows.
+        text: String,
+    },
+}
+
+/// One line.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Line {
+    /// Claude Code's id for it.
+    pub uuid: Option<String>,
+    /// The line it follows. The file's own order may differ (a reply before its prompt).
+    pub parent: Option<String>,
+    /// When it was written.
+    pub at: Option<Timestamp>,
+    /// What a reader sees of it, in order.
+    pub pieces: Vec<Piece>,
+    /// What it proves, in order.
+    pub facts: Vec<Fact>,
+}
+
+impl Line {
+    /// Reads one line. `None` if it is no JSON object; a line of an unknown type is a line without pieces.
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let json: Value = serde_json::from_slice(bytes).ok()?;
+        json.is_object().then(|| Self::read(&json))
+    }
+
+    fn read(json: &Value) -> Self {
+        let text = |key: &str| json[key].as_str().map(str::to_owned);
+        let mut line = Self {
+            uuid: text("uuid"),
+            parent: text("parentUuid"),
+            at: json["timestamp"].as_str().and_then(|at| at.parse::<Timestamp>().ok()),
+            pieces: Vec::new(),
+            facts: Vec::new(),
+        };
+        // A subagent's own lines stand in its own file; older versions put them here.
+        if json["isSidechain"] == true {
+            return line;
+        }
+        match json["type"].as_str() {
+            Some("user") => {
+                line.pieces = pieces(json);
+                line.facts = user_facts(json, &line.pieces);
+            }
+            Some("assistant") => {
+                line.pieces = pieces(json);
+                line.facts = assistant_facts(json);
+            }
+            Some("system") => line.pieces = pieces(json),
+            Some("queue-operation") if json["operation"] == "enqueue" => {
+                line.facts.extend(content_text(&json["content"]).map(|text| Fact::Enqueued { text }));
+            }
+            Some("attachment") if json["attachment"]["type"] == "queued_command" => {
+                if let Some(text) = content_text(&json["attachment"]["prompt"]) {
+                    line.pieces = vec![Piece::prompt(text.clone(), None)];
+                    line.facts.push(Fact::Joined { text });
+                }
+            }
+            _ => {}
+        }
+        line
+    }
+}
+
+/// The text of a content that is a string or a list of text blocks.
+pub(super) fn content_text(content: &Value) -> Option<String> {
+    match content {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(blocks) => {
+            let texts: Vec<_> = blocks.iter().filter_map(|block| block["text"].as_str()).collect();
+            (!texts.is_empty()).then(|| texts.join("\n"))
+        }
+        _ => None,
+    }
+}
+
+/// The words that Claude Code writes for an interrupt (2.1.197, 2.1.330).
+const INTERRUPTED: &str = "[Request interrupted by user";
+
+fn user_facts(json: &Value, pieces: &[Piece]) -> Vec<Fact> {
+    let content = &json["message"]["content"];
+    let mut facts = Vec::new();
+    for block in content.as_array().into_iter().flatten() {
+        if let ("tool_result", Some(id)) =
+            (block["type"].as_str().unwrap_or(""), block["tool_use_id"].as_str())
+        {
+            let rejected = block["is_error"] == true
+                && (json["toolUseResult"].as_str().is_some_and(|result| result.contains("rejected"))
+                    || content_text(&block["content"])
+                        .is_some_and(|text| text.starts_with("The user doesn't want to")));
+            facts.push(Fact::ToolDone { tool_use_id: id.to_owned(), rejected });
+        }
+    }
+    let Some(text) = content_text(content) else { return facts };
+    if text.starts_with(INTERRUPTED) {
+        facts.push(Fact::Interrupted);
+    } else if pieces.iter().any(|piece| piece.is_prompt) {
+        facts.push(Fact::Prompt { text, prompt_id: json["promptId"].as_str().map(str::to_owned) });
+    }
+    facts
+}
+
+fn assistant_facts(json: &Value) -> Vec<Fact> {
+    let message = &json["message"];
+    if json["isApiErrorMessage"] == true {
+        let text = content_text(&message["content"]).unwrap_or_default();
+        let kind = serde_json::from_value(json["error"].clone()).unwrap_or(ErrorKind::Unknown);
+        return vec![Fact::Failed { kind, text }];
+    }
+    let mut facts = Vec::new();
+    for block in message["content"].as_array().into_iter().flatten() {
+        match block["type"].as_str() {
+            Some("tool_use") => {
+                if let (Some(id), Some(name)) = (block["id"].as_str(), block["name"].as_str()) {
+                    facts.push(Fact::ToolCalled {
+                        tool_use_id: id.to_owned(),
+                        name: name.to_owned(),
+                        input: block["input"].clone(),
+                    });
+                }
+            }
+            Some("text") => {
+                facts.extend(block["text"].as_str().map(|text| Fact::Said { text: text.to_owned() }));
+            }
+            _ => {}
+        }
+    }
+    facts
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    #[rstest]
+    #[case::prompt(
+        json!({"type":"user","promptId":"p1","message":{"role":"user","content":"hello there"},"origin":{"kind":"human"}}),
+        vec![Fact::Prompt { text: "hello there".into(), prompt_id: Some("p1".into()) }]
+    )]
+    #[case::interrupt(
+        json!({"type":"user","message":{"role":"user","content":[{"type":"text","text":"[Request interrupted by user]"}]}}),
+        vec![Fact::Interrupted]
+    )]
+    #[case::tool_done(
+        json!({"type":"user","message":{"role":"user","content":[{"tool_use_id":"t1","type":"tool_result","content":"hi","is_error":false}]}}),
+        vec![Fact::ToolDone { tool_use_id: "t1".into(), rejected: false }]
+    )]
+    #[case::enqueued(
+        json!({"type":"queue-operation","operation":"enqueue","content":"next"}),
+        vec![Fact::Enqueued { text: "next".into() }]
+    )]
+    #[case::joined(
+        json!({"type":"attachment","attachment":{"type":"queued_command","prompt":"next","commandMode":"prompt"}}),
+        vec![Fact::Joined { text: "next".into() }]
+    )]
+    #[case::failed(
+        json!({"type":"assistant","message":{"model":"<synthetic>","content":[{"type":"text","text":"API Error: 529"}]},"error":"server_error","isApiErrorMessage":true}),
+        vec![Fact::Failed { kind: ErrorKind::ServerError, text: "API Error: 529".into() }]
+    )]
+    #[case::meta(
+        json!({"type":"user","isMeta":true,"message":{"content":"Stop hook feedback:\nx"}}),
+        vec![]
+    )]
+    #[case::sidechain(
+        json!({"type":"user","isSidechain":true,"message":{"content":"sub"}}),
+        vec![]
+    )]
+    fn a_line_proves(#[case] json: Value, #[case] expected: Vec<Fact>) {
+        assert_eq!(Line::parse(json.to_string().as_bytes()).unwrap().facts, expected);
+    }
+
+    #[test]
+    fn noise_is_no_line() {
+        assert_eq!(Line::parse(b"{\"type\":"), None);
+        assert_eq!(Line::parse(b"[]"), None);
+        assert_eq!(Line::parse(b"{\"type\":\"brand-new\"}"), Some(Line::default()));
+    }
+}

@@ -1,0 +1,9 @@
+//! Claude Code's transcript file, one JSON object a line: what a line says to a reader, and what it proves.
+//!
+//! Pure: bytes go in, values come out. Which file to read is the holder's business.
+
+mod line;
+mod piece;
+
+pub use line::{Fact, Line};
+pub use piece::Piece;

@@ -1,0 +1,177 @@
+//! What a reader sees of a line.
+
+use serde_json::Value;
+
+use super::line::content_text;
+use crate::domain::{ContentType, Role};
+
+/// One message in the making: a line with several blocks has several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Who speaks.
+    pub role: Role,
+    /// What it holds.
+    pub content_type: ContentType,
+    /// The whole text.
+    pub text: String,
+    /// The tool, for calls.
+    pub tool_name: Option<String>,
+    /// The call, for calls and results.
+    pub tool_use_id: Option<String>,
+    /// Whether it is a prompt: something a person, or whoever drives the session, said.
+    pub is_prompt: bool,
+    /// Claude Code's id for the prompt.
+    pub prompt_id: Option<String>,
+}
+
+impl Piece {
+    /// A piece without a tool.
+    #[must_use]
+    pub fn new(role: Role, content_type: ContentType, text: String) -> Self {
+        Self {
+            role,
+            content_type,
+            text,
+            tool_name: None,
+            tool_use_id: None,
+            is_prompt: false,
+            prompt_id: None,
+        }
+    }
+
+    /// A prompt.
+    #[must_use]
+    pub fn prompt(text: String, prompt_id: Option<String>) -> Self {
+        Self { is_prompt: true, prompt_id, ..Self::new(Role::User, ContentType::Text, text) }
+    }
+}
+
+/// Beginnings of user lines that no user wrote: what Claude Code says about commands and background work.
+const NOT_SAID: &[&str] = &[
+    "<command-name>",
+    "<command-message>",
+    "<local-command-stdout>",
+    "<local-command-stderr>",
+    "<local-command-caveat>",
+    "<bash-input>",
+    "<bash-stdout>",
+    "<bash-stderr>",
+    "<task-notification>",
+    "<system-reminder>",
+    "Caveat: The messages below",
+];
+
+/// Reads the pieces of a user, assistant or system line.
+pub(super) fn pieces(json: &Value) -> Vec<Piece> {
+    match json["type"].as_str() {
+        Some("user") => user(json),
+        Some("assistant") => assistant(json),
+        _ => system(json),
+    }
+}
+
+fn user(json: &Value) -> Vec<Piece> {
+    let content = &json["message"]["content"];
+    let prompt_id = json["promptId"].as_str().map(str::to_owned);
+    let said = |text: &str| {
+        let foreign = json["isMeta"] == true
+            || json["isCompactSummary"] == true
+            || json["promptSource"] == "system"
+            || text.starts_with("[Request interrupted by user")
+            || NOT_SAID.iter().any(|start| text.trim_start().starts_with(start));
+        if foreign {
+            Piece::new(Role::System, ContentType::Text, text.to_owned())
+        } else {
+            Piece::prompt(text.to_owned(), prompt_id.clone())
+        }
+    };
+    let blocks = match content {
+        Value::String(text) => return vec![said(text)],
+        Value::Array(blocks) => blocks,
+        _ => return Vec::new(),
+    };
+    blocks
+        .iter()
+        .filter_map(|block| match block["type"].as_str()? {
+            "text" => Some(said(block["text"].as_str()?)),
+            "tool_result" => {
+                let failed = block["is_error"] == true;
+                let content_type = if failed { ContentType::ToolError } else { ContentType::ToolResult };
+                let text = content_text(&block["content"]).unwrap_or_default();
+                let mut piece = Piece::new(Role::Assistant, content_type, text);
+                piece.tool_use_id = block["tool_use_id"].as_str().map(str::to_owned);
+                Some(piece)
+            }
+            other => Some(Piece::new(Role::User, ContentType::Attachment, format!("[{other}]"))),
+        })
+        .collect()
+}
+
+fn assistant(json: &Value) -> Vec<Piece> {
+    let failed = json["isApiErrorMessage"] == true;
+    let text_type = if failed { ContentType::Error } else { ContentType::Text };
+    let block_piece = |block: &Value| {
+        let text = |key: &str| block[key].as_str().unwrap_or_default().to_owned();
+        match block["type"].as_str()? {
+            "text" => Some(Piece::new(Role::Assistant, text_type, text("text"))),
+            "thinking" => Some(Piece::new(Role::Assistant, ContentType::Thinking, text("thinking"))),
+            "tool_use" | "server_tool_use" => {
+                let mut piece = Piece::new(Role::Assistant, ContentType::ToolUse, block["input"].to_string());
+                piece.tool_name = Some(text("name"));
+                piece.tool_use_id = Some(text("id"));
+                Some(piece)
+            }
+            _ => None,
+        }
+    };
+    match &json["message"]["content"] {
+        Value::String(text) => vec![Piece::new(Role::Assistant, text_type, text.clone())],
+        Value::Array(blocks) => blocks.iter().filter_map(block_piece).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Of the system lines only those that a reader would miss: a compaction, a notice.
+fn system(json: &Value) -> Vec<Piece> {
+    let told = matches!(json["subtype"].as_str(), Some("compact_boundary" | "informational"));
+    match json["content"].as_str() {
+        Some(text) if told => vec![Piece::new(Role::System, ContentType::Text, text.to_owned())],
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn blocks_become_pieces_in_order() {
+        let line = json!({"type":"assistant","message":{"content":[
+            {"type":"thinking","thinking":"hm"},
+            {"type":"text","text":"I will look."},
+            {"type":"tool_use","id":"t1","name":"Bash","input":{"command":"ls"}}]}});
+        let kinds: Vec<_> = pieces(&line).into_iter().map(|piece| (piece.content_type, piece.text)).collect();
+        assert_eq!(
+            kinds,
+            [
+                (ContentType::Thinking, "hm".to_owned()),
+                (ContentType::Text, "I will look.".to_owned()),
+                (ContentType::ToolUse, r#"{"command":"ls"}"#.to_owned()),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_nobody_said_is_no_prompt() {
+        for text in [
+            "<command-name>/compact</command-name>",
+            "<task-notification>\nx",
+            "[Request interrupted by user]",
+        ] {
+            let line = json!({"type":"user","message":{"content":text}});
+            assert!(!pieces(&line)[0].is_prompt, "{text}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Why the configuration was not accepted. Each message names the place, what stands there and what may.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::Origin;
+
+/// Why the configuration was not accepted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file cannot be read; for `--config` also when it is missing.
+    #[error("cannot read the configuration {path}: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is not JSON.
+    #[error("the configuration {path} is not JSON: {source}")]
+    NotJson {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: serde_json::Error,
+    },
+    /// The file holds something else than an object.
+    #[error("the configuration {path} must be a JSON object")]
+    NotAnObject {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file has a key that does not exist.
+    #[error("{path}: there is no key {key:?}{}", did_you_mean(nearest.as_deref()))]
+    UnknownKey {
+        /// The file.
+        path: PathBuf,
+        /// The key; a dot leads into an object.
+        key: String,
+        /// The key that was likely meant.
+        nearest: Option<String>,
+    },
+    /// A value is of the wrong kind or out of its range.
+    #[error("{} is {value}; expected {expected}", origin.place(key))]
+    BadValue {
+        /// The key.
+        key: String,
+        /// Where the value stands.
+        origin: Origin,
+        /// The value as it stands there.
+        value: String,
+        /// What may stand there.
+        expected: String,
+    },
+    /// A path begins with `~` and the home directory is not known.
+    #[error("{} begins with ~, and the home directory is not known", origin.place(key))]
+    NoHome {
+        /// The key.
+        key: String,
+        /// Where the value stands.
+        origin: Origin,
+    },
+}
+
+fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map(|nearest| format!("; did you mean {nearest:?}?")).unwrap_or_default()
+}

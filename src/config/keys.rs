@@ -1,0 +1,126 @@
+//! Every key with its variable and its kind: the one table that both the file and the environment are read by.
+
+/// How a key's value is written.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    /// A path. Relative ones count from where they were written.
+    Path,
+    /// A path, or a bare name that is looked up in `PATH` later.
+    Program,
+    /// Paths; in a variable separated as in `PATH`.
+    Paths,
+    /// Names of variables; in a variable separated by commas.
+    Names,
+    /// Text, or one of a few words.
+    Text,
+    /// A whole number in a range, bounds included.
+    Number(u64, u64),
+}
+
+/// One key of the configuration.
+pub(super) struct Key {
+    /// Its name in the file; a dot leads into an object.
+    pub(super) name: &'static str,
+    /// The variable that overrides it.
+    pub(super) variable: &'static str,
+    /// How its value is written.
+    pub(super) kind: Kind,
+}
+
+const fn key(name: &'static str, variable: &'static str, kind: Kind) -> Key {
+    Key { name, variable, kind }
+}
+
+pub(super) const KEYS: &[Key] = &[
+    key("stateDir", "AEGIS_STATE_DIR", Kind::Path),
+    key("runtimeDir", "AEGIS_RUNTIME_DIR", Kind::Path),
+    key("claudePath", "AEGIS_CLAUDE_PATH", Kind::Program),
+    key("trustedRoots", "AEGIS_TRUSTED_ROOTS", Kind::Paths),
+    key("allowedRoots", "AEGIS_ALLOWED_ROOTS", Kind::Paths),
+    key("passEnv", "AEGIS_PASS_ENV", Kind::Names),
+    key("stallThresholdMs", "AEGIS_STALL_THRESHOLD_MS", Kind::Number(1000, 86_400_000)),
+    key("terminal.cols", "AEGIS_TERMINAL_COLS", Kind::Number(40, 500)),
+    key("terminal.rows", "AEGIS_TERMINAL_ROWS", Kind::Number(10, 200)),
+    key("permissionMode", "AEGIS_PERMISSION_MODE", Kind::Text),
+    key("model", "AEGIS_MODEL", Kind::Text),
+    key("startupTimeoutMs", "AEGIS_STARTUP_TIMEOUT_MS", Kind::Number(1000, 600_000)),
+    key("maxPromptBytes", "AEGIS_MAX_PROMPT_BYTES", Kind::Number(1024, 16_777_216)),
+    key("hookAskTimeoutMs", "AEGIS_HOOK_ASK_TIMEOUT_MS", Kind::Number(1000, 86_400_000)),
+    key("onTimeout", "AEGIS_ON_TIMEOUT", Kind::Text),
+    key("logLevel", "AEGIS_LOG", Kind::Text),
+];
+
+/// The key that `last` most likely meant in the object `parent`, which is empty for the file itself.
+pub(super) fn nearest(parent: &str, last: &str) -> Option<String> {
+    // A third of the letters wrong is a typing mistake; more is another word.
+    let most = (last.len() / 3).max(2);
+    let distance =
+        |other: &str| strsim::osa_distance(&last.to_ascii_lowercase(), &other.to_ascii_lowercase());
+    KEYS.iter()
+        .filter_map(|key| match parent {
+            "" => Some(key.name.split('.').next().unwrap_or(key.name)),
+            _ => (split(key.name).0 == parent).then_some(split(key.name).1),
+        })
+        .map(|candidate| (distance(candidate), candidate))
+        .filter(|(distance, _)| *distance <= most)
+        .min()
+        .map(|(_, candidate)| candidate.to_owned())
+}
+
+fn split(name: &str) -> (&str, &str) {
+    name.rsplit_once('.').unwrap_or(("", name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::config::Config;
+
+    fn leaves(prefix: &str, value: &Value, into: &mut BTreeSet<String>) {
+        if let Value::Object(map) = value {
+            for (name, value) in map {
+                leaves(&format!("{prefix}.{name}"), value, into);
+            }
+        } else {
+            into.insert(prefix.trim_start_matches('.').to_owned());
+        }
+    }
+
+    #[test]
+    fn the_table_has_every_key_once() {
+        let mut expected = BTreeSet::new();
+        leaves("", &serde_json::to_value(Config::default()).unwrap(), &mut expected);
+        let names: Vec<_> = KEYS.iter().map(|key| key.name.to_owned()).collect();
+        assert_eq!(names.len(), expected.len());
+        assert_eq!(names.into_iter().collect::<BTreeSet<_>>(), expected);
+    }
+
+    #[test]
+    fn ranges_and_variables_are_those_of_the_schema() {
+        let schema = serde_json::to_value(schemars::schema_for!(Config)).unwrap();
+        for key in KEYS {
+            let pointer = format!("/properties/{}", key.name.replace('.', "/properties/"));
+            let property = schema.pointer(&pointer).unwrap();
+            let description = property["description"].as_str().unwrap();
+            assert!(description.contains(&format!("`{}`", key.variable)), "{}: {description}", key.name);
+            if let Kind::Number(min, max) = key.kind {
+                assert_eq!(
+                    (property["minimum"].as_u64(), property["maximum"].as_u64()),
+                    (Some(min), Some(max))
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_mistyped_key_finds_its_neighbour() {
+        assert_eq!(nearest("", "stallTresholdMs").as_deref(), Some("stallThresholdMs"));
+        assert_eq!(nearest("terminal", "columns").as_deref(), None);
+        assert_eq!(nearest("terminal", "cls").as_deref(), Some("cols"));
+        assert_eq!(nearest("", "somethingElse"), None);
+    }
+}

@@ -1,0 +1,17 @@
+//! File and environment become one validated value.
+//!
+//! The only reader of settings: everything comes in as [`Sources`], and the rest of Aegis receives values, never
+//! variables. [`Config`] is what can be set, [`Config::load`] where it comes from, [`Paths`] where things lie.
+
+mod dirs;
+mod error;
+mod keys;
+mod load;
+mod model;
+mod paths;
+
+pub use dirs::{DirError, private_dir};
+pub use error::ConfigError;
+pub use load::{Loaded, Origin, Sources};
+pub use model::{Config, LogLevel, OnTimeout, Terminal};
+pub use paths::{Paths, PathsError};

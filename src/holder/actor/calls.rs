@@ -1,0 +1,249 @@
+//! What callers ask of a session.
+
+use std::collections::BTreeMap;
+
+use super::answer::option;
+use super::keying::Choice;
+use super::{Actor, ReplyTo};
+use crate::domain::{
+    Action, Answer, AskKind, AskVia, Delivery, EventData, How, Position, Receipt, ReceiptState, Session,
+    SessionStatus, StatusWord, Timestamp, WhenBusy,
+};
+use crate::holder::process::ProcessId;
+use crate::wire::{Claimed, Events, Pane, Refusal, RefusalCode, Request, Snapshot};
+
+/// How much evidence a snapshot carries.
+const EVIDENCE_TOLD: usize = 20;
+/// How many receipts a snapshot carries.
+const RECEIPTS_TOLD: usize = 10;
+/// How many events one answer carries at most.
+const MOST_EVENTS: usize = 10_000;
+
+/// An answer to a question that was sent as a message: it gets a receipt.
+pub(super) struct AnswerKey {
+    receipt: Receipt,
+}
+
+impl Actor {
+    /// Takes a call.
+    pub(super) fn on_call(&mut self, to: ReplyTo, request: Request) {
+        match request {
+            Request::Snapshot => self.reply_snapshot(to),
+            Request::Subscribe { after } => self.on_subscribe(to, after),
+            Request::Events { after, limit } => {
+                let events = self.events.after(after, limit.min(MOST_EVENTS));
+                let answer = Events { events, position: self.events.position() };
+                self.reply(to, &answer);
+            }
+            Request::Send { text, when_busy, key, by } => self.on_send(to, text, when_busy, key, &by),
+            Request::AwaitReceipt { id, timeout_ms } => self.await_receipt(to, id, timeout_ms),
+            Request::Claim { prompt, key, by } => self.on_claim(to, prompt, key, by),
+            Request::Answer { ask_id, answer, by } => self.on_answer(to, ask_id, answer, &by),
+            Request::Interrupt { by } => {
+                let word = self.status.current().word();
+                if self.status.current().in_turn() || word == StatusWord::PermissionPrompt {
+                    self.emit(EventData::Action { action: Action::Interrupt, by });
+                    self.start_interrupt(Some(to));
+                } else {
+                    self.reply_snapshot(to);
+                }
+            }
+            Request::Escape { by } => {
+                self.press_escape(&by);
+                self.reply_snapshot(to);
+            }
+            Request::Kill { force, by } => self.start_kill(force, &by, Some(to)),
+            Request::Messages(query) => match self.conversation.page(&query) {
+                Ok(page) => self.reply(to, &page),
+                Err(error) => {
+                    let what = format!("the transcript could not be read: {error}");
+                    self.refuse(to, Refusal::new(RefusalCode::StorageFailed, what));
+                }
+            },
+            Request::Pane { ansi, scrollback } => {
+                let pane = self.pane(ansi, scrollback);
+                self.reply(to, &pane);
+            }
+            Request::Explain => {
+                let evidence: Vec<_> = self.status.evidence().cloned().collect();
+                self.reply(to, &evidence);
+            }
+            Request::Attach { cols, rows, watch, by } => self.attach(to, (cols, rows), watch, &by),
+            Request::Input { bytes } => self.on_keys(to.connection, &bytes),
+            Request::Resize { cols, rows } => self.on_resize(to.connection, (cols, rows)),
+            Request::Hook { secret, event, payload } => self.on_hook(to, &secret, &event, payload),
+            Request::Unknown => {
+                let what = "the holder is of a version that does not know this request";
+                self.refuse(to, Refusal::new(RefusalCode::Unsupported, what));
+            }
+        }
+    }
+
+    fn on_subscribe(&mut self, to: ReplyTo, after: Option<Position>) {
+        let backlog = if after.is_some() { self.events.after(after, MOST_EVENTS) } else { Vec::new() };
+        self.reply_snapshot(to);
+        self.subscribe(to.connection, backlog);
+    }
+
+    fn on_send(&mut self, to: ReplyTo, text: String, when_busy: WhenBusy, key: Option<String>, by: &str) {
+        if let Some(key) = &key
+            && let Some((receipt, same)) = self.receipts.by_key(key, &text)
+        {
+            let receipt = receipt.clone();
+            if same {
+                return self.reply(to, &receipt);
+            }
+            let what = "the idempotency key was used for another prompt";
+            return self.refuse(to, Refusal::new(RefusalCode::KeyReused, what).about(&receipt));
+        }
+        if self.kill.is_some() {
+            return self.refuse(to, Refusal::new(RefusalCode::SessionEnded, "the session is being ended"));
+        }
+        if !self.asks.open().is_empty() {
+            return self.send_to_ask(to, text, key, by);
+        }
+        match self.accept(&text, key, when_busy) {
+            Ok(receipt) => self.reply(to, &receipt),
+            Err(refusal) => self.refuse(to, refusal),
+        }
+    }
+
+    /// A message while something is asked: it answers a question, or a dialog whose option it names.
+    fn send_to_ask(&mut self, to: ReplyTo, text: String, key: Option<String>, by: &str) {
+        let blocked = |actor: &Self| {
+            let count = actor.asks.open().len();
+            let what = format!("{count} open ask(s) must be answered first");
+            Refusal::new(RefusalCode::SessionBlocked, what).about(&actor.asks.list())
+        };
+        let open = match self.asks.open() {
+            [open] => open,
+            _ => return self.refuse(to, blocked(self)),
+        };
+        let id = open.ask.id;
+        let question = open.ask.kind == AskKind::Question && open.ask.via == AskVia::Hook;
+        let choice = open.dialog.as_ref().and_then(|dialog| Some((dialog.clone(), option(dialog, &text)?)));
+        let receipt =
+            Receipt::new(self.launch.spec.id, key, Delivery::Answer, text.len(), Timestamp::now());
+        if question {
+            self.answer_receipts.insert(to, AnswerKey { receipt });
+            self.on_answer(to, Some(id), Answer::Text { text }, by);
+            self.answer_receipts.remove(&to);
+        } else if let (Some((dialog, option)), None) = (choice, &self.keying) {
+            self.answer_receipts.insert(to, AnswerKey { receipt });
+            self.press(dialog, Choice::Option(option), by, Some((id, How::Answered)), Some(to));
+        } else {
+            self.refuse(to, blocked(self));
+        }
+    }
+
+    /// Gives an answer its receipt.
+    pub(super) fn reply_answer_receipt(&mut self, to: ReplyTo, key: AnswerKey) {
+        let AnswerKey { receipt } = key;
+        let id = receipt.id;
+        self.emit(EventData::Receipt(receipt.clone()));
+        self.receipts.add(receipt, "", String::new());
+        self.advance(id, ReceiptState::Submitted, Timestamp::now(), "the answer was handed to Claude Code");
+        let receipt = self.receipts.get(id).cloned();
+        self.reply(to, &receipt);
+    }
+
+    /// Gives the session to one caller for new work, if it is idle and nobody else has it.
+    fn on_claim(&mut self, to: ReplyTo, prompt: Option<String>, key: Option<String>, by: String) {
+        let now = Timestamp::now();
+        let leased = self.leased_at.is_some_and(|at| now.millis_since(at) < LEASE_MS);
+        let free = *self.status.current() == SessionStatus::Idle
+            && self.asks.open().is_empty()
+            && !self.receipts.any_on_the_way()
+            && self.kill.is_none()
+            && !leased;
+        if !free {
+            let what = "the session is not idle, or was just taken";
+            return self.refuse(to, Refusal::new(RefusalCode::NotClaimable, what));
+        }
+        let receipt = match prompt.map(|text| self.accept(&text, key, WhenBusy::Refuse)).transpose() {
+            Ok(receipt) => receipt,
+            Err(refusal) => return self.refuse(to, refusal),
+        };
+        self.leased_at = Some(now);
+        self.emit(EventData::Action { action: Action::Reuse, by });
+        let claimed = Claimed { snapshot: self.snapshot(), receipt };
+        self.reply(to, &claimed);
+    }
+
+    /// Answers with the present state.
+    pub(super) fn reply_snapshot(&mut self, to: ReplyTo) {
+        let snapshot = self.snapshot();
+        self.reply(to, &snapshot);
+    }
+
+    /// The screen as text.
+    pub(super) fn pane(&mut self, ansi: bool, scrollback: usize) -> Pane {
+        let (cols, rows) = self.grid.size();
+        let screen = self.grid.screen();
+        Pane {
+            pane: self.grid.pane(ansi, scrollback),
+            cols,
+            rows,
+            cursor: screen.cursor,
+            title: self.grid.title().to_owned(),
+        }
+    }
+
+    /// The present state.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let process = ProcessId::of(self.pid).filter(|_| !self.is_over());
+        let mut evidence: Vec<_> = self.status.evidence().rev().take(EVIDENCE_TOLD).cloned().collect();
+        evidence.reverse();
+        let session = self.session();
+        Snapshot {
+            position: self.events.position(),
+            pid: process.map(|process| process.pid),
+            holder_pid: std::process::id(),
+            holder_version: env!("CARGO_PKG_VERSION").into(),
+            claude_version: self.claude_version.clone(),
+            rss_bytes: process.and_then(ProcessId::rss),
+            context_used_pct: None,
+            evidence,
+            receipts: self.receipts.latest(RECEIPTS_TOLD),
+            background_tasks: self.background.len(),
+            conversations: self.conversation.chain().to_vec(),
+            transcript_path: self.conversation.path().map(|path| path.display().to_string()),
+            ending: session.ending.clone(),
+            permission_mode: self.permission_mode,
+            session,
+        }
+    }
+
+    fn session(&self) -> Session {
+        let spec = &self.launch.spec;
+        let report = self.status.report();
+        let status = &report.status;
+        Session {
+            id: spec.id,
+            name: spec.name.clone(),
+            status: status.word(),
+            since: report.since,
+            source: report.source,
+            confidence: report.confidence,
+            work_dir: spec.work_dir.display().to_string(),
+            model: spec.model.clone(),
+            permission_mode: self.permission_mode,
+            created_at: spec.created_at,
+            last_activity: self.active_at,
+            open_asks: self.asks.list(),
+            last_message: self.conversation.last_message(),
+            conversation_id: self.conversation.chain().last().copied(),
+            parent_id: spec.parent_id,
+            worktree: spec.worktree.clone(),
+            error: if let SessionStatus::Error(error) = status { Some(error.clone()) } else { None },
+            limit: if let SessionStatus::RateLimited(limit) = status { Some(limit.clone()) } else { None },
+            ending: if let SessionStatus::Ended(ending) = status { Some(ending.clone()) } else { None },
+        }
+    }
+}
+
+/// How long a session that was taken without a prompt is kept for whoever took it, in milliseconds.
+const LEASE_MS: u64 = 5000;
+
+/// Answers that are being given, by who waits for their receipt.
+pub(super) type AnswerReceipts = BTreeMap<ReplyTo, AnswerKey>;

@@ -1,0 +1,262 @@
+//! What Claude Code's files say: its live file and its transcript.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::mpsc;
+
+use super::timers::Timer;
+use super::{Actor, Input};
+use crate::claude::live::{Activity, Live};
+use crate::claude::prompt;
+use crate::claude::transcript::Fact;
+use crate::domain::{AskVia, How, Outcome, Signal, Source, StatusWord, Timestamp};
+use crate::holder::process::ProcessId;
+
+/// How long a line may be held back for the one it follows.
+const HELD_LINE: Duration = Duration::from_millis(450);
+
+/// After how long a prompt that was handed over, while nothing runs, counts as uncertain.
+const LOST_AFTER: Duration = Duration::from_secs(30);
+
+/// Where Claude Code's files are, and what tells when they change.
+pub(in crate::holder) struct Files {
+    sessions: Option<PathBuf>,
+    watcher: Option<RecommendedWatcher>,
+    watching_sessions: bool,
+    watching_transcript: Option<PathBuf>,
+    wanted_transcript: Option<PathBuf>,
+    /// Set from the moment a change was told until it is looked at, so that many changes wake the actor once.
+    told: Arc<AtomicBool>,
+}
+
+impl Files {
+    /// Finds Claude Code's own directory from the session's environment.
+    pub(super) fn new(environment: &BTreeMap<String, String>, inputs: mpsc::Sender<Input>) -> Self {
+        let configured = environment.get("CLAUDE_CONFIG_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+        let home = || environment.get("HOME").map(|home| Path::new(home).join(".claude"));
+        let told = Arc::new(AtomicBool::new(false));
+        let mark = told.clone();
+        let watcher = notify::recommended_watcher(move |_| {
+            if !mark.swap(true, Ordering::AcqRel) && inputs.try_send(Input::Files).is_err() {
+                // The queue is full: the actor is awake, and the next change tells again.
+                mark.store(false, Ordering::Release);
+            }
+        });
+        if let Err(error) = &watcher {
+            tracing::warn!(%error, "files cannot be watched; hooks and output alone wake the holder");
+        }
+        Self {
+            sessions: configured.or_else(home).map(|dir| dir.join("sessions")),
+            watcher: watcher.ok(),
+            watching_sessions: false,
+            watching_transcript: None,
+            wanted_transcript: None,
+            told,
+        }
+    }
+
+    /// Wants to be told when this transcript grows.
+    pub(super) fn watch_transcript(&mut self, path: Option<&Path>) {
+        self.wanted_transcript = path.and_then(Path::parent).map(Path::to_owned);
+        self.watch();
+    }
+
+    /// Starts watching what is wanted and exists by now. Returns whether something was added.
+    pub(super) fn watch(&mut self) -> bool {
+        let Some(watcher) = &mut self.watcher else { return false };
+        let mut added = false;
+        if let (false, Some(dir)) = (self.watching_sessions, &self.sessions) {
+            self.watching_sessions = watcher.watch(dir, RecursiveMode::NonRecursive).is_ok();
+            added |= self.watching_sessions;
+        }
+        if let Some(dir) = &self.wanted_transcript
+            && self.watching_transcript.as_ref() != Some(dir)
+            && watcher.watch(dir, RecursiveMode::NonRecursive).is_ok()
+        {
+            if let Some(old) = self.watching_transcript.replace(dir.clone()) {
+                let _ = watcher.unwatch(&old);
+            }
+            added = true;
+        }
+        added
+    }
+
+    /// Whether everything wanted is watched.
+    pub(super) fn complete(&self) -> bool {
+        self.watching_sessions && self.watching_transcript == self.wanted_transcript
+    }
+}
+
+impl Actor {
+    /// A file changed, or should be looked at again.
+    pub(super) fn on_files(&mut self) {
+        self.files.told.store(false, Ordering::Release);
+        self.read_files();
+        if self.held_stop.is_some() && !self.conversation.lacks_results() {
+            self.release_stop();
+        }
+    }
+
+    /// Starts watching files that have come into being.
+    pub(super) fn watch_files(&mut self) {
+        if !self.files.complete() && self.files.watch() {
+            self.read_files();
+        }
+    }
+
+    /// Reads both files.
+    pub(super) fn read_files(&mut self) {
+        // The transcript first: what it proves is older than what the live file says now.
+        self.read_transcript();
+        self.read_live();
+    }
+
+    fn read_transcript(&mut self) {
+        let now = Timestamp::now();
+        let news = self.conversation.catch_up(now);
+        if self.conversation.holds() {
+            self.timers.set(Timer::Transcript, HELD_LINE);
+        }
+        if !news.facts.is_empty() {
+            self.alive(now);
+        }
+        for id in news.messages {
+            self.announce_message(id);
+        }
+        for (at, fact) in news.facts {
+            self.on_fact(at, fact);
+        }
+        self.match_asks();
+    }
+
+    fn on_fact(&mut self, at: Timestamp, fact: Fact) {
+        match fact {
+            Fact::Prompt { text, .. } => {
+                self.signal(Source::Transcript, at, &Signal::TurnStarted, "transcript: a prompt");
+                self.receipt_proved(|typed| prompt::same(typed, &text), at, "transcript: the prompt's entry");
+            }
+            Fact::Enqueued { text } => {
+                self.note(Source::Transcript, at, "transcript: a prompt was queued", None);
+                self.enqueued(|typed| prompt::same(typed, &text));
+            }
+            Fact::Joined { text } => {
+                self.receipt_proved(|typed| prompt::same(typed, &text), at, "transcript: joined the running turn");
+            }
+            Fact::Interrupted => {
+                self.withdraw(|open| open.ask.opened_at <= at, "the turn was interrupted");
+                self.end_turn(Source::Transcript, at, Outcome::Interrupted, "transcript: interrupted");
+            }
+            Fact::ToolDone { tool_use_id, rejected } => {
+                let how = if rejected { How::Rejected } else { How::Approved };
+                let same = |id: &Option<String>| id.as_ref() == Some(&tool_use_id);
+                self.settle_in_terminal(|open| open.ask.via == AskVia::Hook && same(&open.ask.tool_use_id), how);
+            }
+            Fact::Failed { kind, text } => self.fail_turn(Source::Transcript, at, kind, text, "transcript"),
+            Fact::ToolCalled { .. } | Fact::Said { .. } => {}
+        }
+    }
+
+    fn read_live(&mut self) {
+        let Some(live) = self.find_live() else { return };
+        if self.live.as_ref() == Some(&live) {
+            return;
+        }
+        let changed = self.live.as_ref().map(|old| (&old.activity, old.since)) != Some((&live.activity, live.since));
+        if self.claude_version.is_none() {
+            self.claude_version.clone_from(&live.version);
+        }
+        self.live = Some(live);
+        if changed {
+            self.alive(Timestamp::now());
+            self.weigh_live();
+        }
+    }
+
+    /// The live file of our process: by its pid, else (a wrapper started Claude Code) by the conversation.
+    fn find_live(&self) -> Option<Live> {
+        let dir = self.files.sessions.as_ref()?;
+        let read = |path: &Path| Live::parse(&fs::read(path).ok()?);
+        let started = |live: &Live| match (&live.proc_start, ProcessId::of(live.pid)) {
+            (Some(start), Some(process)) => *start == process.start.to_string(),
+            (None, Some(_)) => true,
+            (_, None) => false,
+        };
+        if let Some(live) = read(&dir.join(format!("{}.json", self.pid)))
+            && started(&live)
+        {
+            return Some(live);
+        }
+        let current = self.conversation.chain().last().copied()?;
+        let files = fs::read_dir(dir).ok()?.filter_map(|file| Some(file.ok()?.path()));
+        let json = files.filter(|path| path.extension().is_some_and(|end| end == "json"));
+        json.filter_map(|path| read(&path))
+            .find(|live| live.conversation_id == Some(current) && live.activity.is_some() && started(live))
+    }
+
+    /// Weighs what the live file says now.
+    pub(super) fn weigh_live(&mut self) {
+        let Some(live) = &self.live else { return };
+        let (Some(activity), Some(since)) = (live.activity.clone(), live.since) else { return };
+        let what = format!("live file: {}", activity.describe());
+        let word = self.status.current().word();
+        match activity {
+            Activity::Idle | Activity::Shell => {
+                self.doubt_asks();
+                if matches!(word, StatusWord::Starting | StatusWord::Unknown) && !self.receipts.any_written() {
+                    self.signal(Source::Live, since, &Signal::Ready, what);
+                    self.ready();
+                } else if self.receipts.any_on_the_way() || self.held_stop.is_some() {
+                    self.note(Source::Live, since, format!("{what}; a prompt is on its way"), Some(false));
+                    self.ready();
+                    self.timers.ensure(Timer::Live, Duration::from_secs(2));
+                } else if self.status.current().in_turn() && since > self.status.settled_at() {
+                    self.end_turn(Source::Live, since, Outcome::Interrupted, &what);
+                } else {
+                    self.note(Source::Live, since, what, Some(self.status.current().takes_prompt()));
+                }
+            }
+            Activity::Busy => {
+                self.doubt_asks();
+                if word == StatusWord::Idle && since > self.status.settled_at() {
+                    self.signal(Source::Live, since, &Signal::TurnStarted, what);
+                } else {
+                    self.note(Source::Live, since, what, Some(self.status.current().in_turn()));
+                }
+            }
+            Activity::Waiting(_) => {
+                self.note(Source::Live, since, what, None);
+                self.timers.clear(Timer::Asks);
+                self.timers.ensure(Timer::Screen, Duration::from_millis(200));
+            }
+            Activity::Other(_) => self.note(Source::Live, since, what, None),
+        }
+    }
+
+    /// A while after a turn's end, or after a prompt that stayed queued: what does the live file say now?
+    pub(super) fn recheck_live(&mut self) {
+        self.read_files();
+        let Some(live) = self.live.clone() else { return };
+        let now = Timestamp::now();
+        let word = self.status.current().word();
+        match live.activity {
+            Some(Activity::Busy) if word == StatusWord::Idle => {
+                self.signal(Source::Live, now, &Signal::TurnStarted, "live file: still busy after the turn's end");
+            }
+            Some(Activity::Idle | Activity::Shell) if word == StatusWord::Working => {
+                self.doubt_written(LOST_AFTER);
+                if self.receipts.any_on_the_way() {
+                    self.timers.set(Timer::Live, Duration::from_secs(2));
+                } else if live.since.is_some_and(|since| since >= self.status.settled_at()) {
+                    self.end_turn(Source::Live, now, Outcome::Completed, "live file: idle");
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! What the hooks say.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::timers::Timer;
+use super::{Actor, ReplyTo};
+use crate::claude::hook::{HookCall, HookEvent, ToolCall};
+use crate::claude::prompt;
+use crate::domain::{ErrorKind, How, Limit, Outcome, ReceiptState, Signal, Source, Timestamp, TurnError};
+use crate::wire::{HookReply, Refusal, RefusalCode};
+
+/// How long a reply may wait for tool results that hooks told and the transcript still lacks. Claude Code writes
+/// it within 0.2 s.
+const RESULTS_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// How long after a Stop the live file may still say busy before it is believed: a Stop hook of the user's own may
+/// have sent Claude on.
+const STILL_BUSY: Duration = Duration::from_millis(1500);
+
+/// A turn's end that waits for the transcript.
+#[derive(Debug)]
+pub(in crate::holder) struct HeldStop {
+    reply: Option<String>,
+}
+
+impl Actor {
+    /// Takes a hook event.
+    pub(super) fn on_hook(&mut self, to: ReplyTo, secret: &str, event: &str, payload: Value) {
+        if secret != self.secret {
+            self.refuse(to, Refusal::new(RefusalCode::Forbidden, "the hook's secret is wrong"));
+            return;
+        }
+        let now = Timestamp::now();
+        let call = HookCall::read(event, payload);
+        if call.agent.is_none() {
+            self.follow_conversation(&call);
+            if let Some(mode) = call.permission_mode {
+                self.permission_mode = mode;
+            }
+        }
+        self.alive(now);
+        let agent = call.agent.clone();
+        let mut waits = false;
+        match call.event {
+            HookEvent::PermissionRequest { call, suggestions } => {
+                self.signal(Source::Hook, now, &Signal::TurnStarted, "hook PermissionRequest");
+                self.read_files();
+                self.open_hook_ask(to, call, suggestions, agent);
+                waits = true;
+            }
+            HookEvent::SessionStart { source } => {
+                self.note(Source::Hook, now, format!("hook SessionStart: {source}"), None);
+            }
+            HookEvent::SessionEnd { reason } => {
+                self.note(Source::Hook, now, format!("hook SessionEnd: {reason}"), None);
+            }
+            HookEvent::UserPromptSubmit { prompt, prompt_id } => self.on_prompt(now, &prompt, prompt_id),
+            HookEvent::PostToolUse { call, failed } => self.on_tool(now, &call, failed),
+            HookEvent::Stop { last_message, background } => self.on_stop(now, last_message, background),
+            HookEvent::StopFailure { kind, message } => self.on_failure(now, kind, message),
+            HookEvent::Notification { kind, message } => {
+                self.note(Source::Hook, now, format!("hook Notification: {kind}: {message}"), None);
+            }
+            HookEvent::SubagentStop | HookEvent::PreCompact => {
+                self.signal(Source::Hook, now, &Signal::Activity, format!("hook {event}"));
+            }
+            HookEvent::Elicitation { message } => {
+                self.note(Source::Hook, now, format!("hook Elicitation: {message}"), None);
+                self.view.expect_dialog(true);
+            }
+            HookEvent::ElicitationResult => self.view.expect_dialog(false),
+            HookEvent::Other(name) => self.note(Source::Hook, now, format!("hook {name}"), None),
+        }
+        if !waits {
+            self.reply_hook(to, String::new());
+        }
+    }
+
+    /// Answers a waiting hook.
+    pub(super) fn reply_hook(&mut self, to: ReplyTo, stdout: String) {
+        self.reply(to, &HookReply { stdout });
+    }
+
+    /// Claude Code took a prompt.
+    fn on_prompt(&mut self, now: Timestamp, text: &str, prompt_id: Option<String>) {
+        // A stop still held belongs to the turn before.
+        self.release_stop();
+        self.read_files();
+        self.signal(Source::Hook, now, &Signal::TurnStarted, "hook UserPromptSubmit");
+        if let Some(id) = self.conversation.prompt_told(text, prompt_id, now) {
+            self.announce_message(id);
+        }
+        let taken = |typed: &str| prompt::same(typed, text);
+        self.receipt_proved(taken, now, "hook UserPromptSubmit");
+    }
+
+    /// A tool ended: a sign of life, and the end of its ask.
+    fn on_tool(&mut self, now: Timestamp, call: &ToolCall, failed: bool) {
+        let what = format!("hook PostToolUse{}: {}", if failed { "Failure" } else { "" }, call.name);
+        self.signal(Source::Hook, now, &Signal::Activity, what);
+        self.read_files();
+        if let Some(id) = &call.tool_use_id {
+            self.conversation.result_told(id);
+        }
+        self.match_asks();
+        let same_id = |ask: &Option<String>| ask.is_some() && *ask == call.tool_use_id;
+        self.settle_in_terminal(
+            |open| {
+                same_id(&open.ask.tool_use_id)
+                    || (open.ask.tool_use_id.is_none()
+                        && open.call.as_ref().is_some_and(|c| c.name == call.name && c.input == call.input))
+            },
+            How::Approved,
+        );
+    }
+
+    fn on_stop(&mut self, now: Timestamp, reply: Option<String>, background: Vec<String>) {
+        self.read_files();
+        let goes_on = background.iter().any(|kind| kind != "shell");
+        self.background = background;
+        if goes_on {
+            let what = format!("hook Stop, but background work goes on: {}", self.background.join(", "));
+            self.note(Source::Hook, now, what, Some(false));
+            if let Some(text) = reply
+                && let Some(id) = self.conversation.reply_told(&text, false, now)
+            {
+                self.announce_message(id);
+            }
+            return;
+        }
+        self.held_stop = Some(HeldStop { reply });
+        if self.conversation.lacks_results() {
+            self.timers.set(Timer::HeldStop, RESULTS_TIMEOUT);
+        } else {
+            self.release_stop();
+        }
+    }
+
+    /// Announces a held end of a turn.
+    pub(super) fn release_stop(&mut self) {
+        let Some(HeldStop { reply }) = self.held_stop.take() else { return };
+        self.timers.clear(Timer::HeldStop);
+        let now = Timestamp::now();
+        self.read_files();
+        self.conversation.forget_results();
+        if let Some(text) = reply
+            && let Some(id) = self.conversation.reply_told(&text, false, now)
+        {
+            self.announce_message(id);
+        }
+        self.withdraw(|open| open.agent.is_none() && open.hook.is_some(), "the turn ended");
+        self.end_turn(Source::Hook, now, Outcome::Completed, "hook Stop");
+        self.timers.set(Timer::Live, STILL_BUSY);
+    }
+
+    /// Settles receipts and status at a turn's end. With prompts still in Claude Code's own queue the session goes
+    /// on with those.
+    pub(super) fn end_turn(&mut self, source: Source, at: Timestamp, outcome: Outcome, what: &str) {
+        if !self.status.admits(source, at) {
+            self.note(source, at, what, Some(false));
+            return;
+        }
+        self.finish_receipts(outcome, at, what);
+        if self.receipts.any_on_the_way() {
+            self.note(source, at, format!("{what}; the next prompt is on its way"), Some(false));
+            self.timers.set(Timer::Live, STILL_BUSY);
+        } else {
+            self.signal(source, at, &Signal::TurnEnded, what);
+        }
+    }
+
+    fn on_failure(&mut self, now: Timestamp, kind: ErrorKind, message: String) {
+        self.held_stop = None;
+        self.read_files();
+        if let Some(id) = self.conversation.reply_told(&message, true, now) {
+            self.announce_message(id);
+        }
+        self.fail_turn(Source::Hook, now, kind, message, "hook StopFailure");
+    }
+
+    /// Ends the turn with a failure.
+    pub(super) fn fail_turn(&mut self, source: Source, at: Timestamp, kind: ErrorKind, message: String, what: &str) {
+        let what = format!("{what}: {message}");
+        let signal = if kind == ErrorKind::RateLimit {
+            let resets_at = crate::claude::limit::resets_at(&message, at);
+            Signal::LimitReached(Limit { resets_at, message })
+        } else {
+            Signal::TurnFailed(TurnError { kind, message })
+        };
+        if self.signal(source, at, &signal, what.clone()) {
+            self.finish_receipts(Outcome::Failed, at, &what);
+        }
+    }
+
+    fn follow_conversation(&mut self, call: &HookCall) {
+        let Some(id) = call.conversation_id else { return };
+        let spec = &self.launch.spec;
+        let current = self.conversation.chain().last().copied();
+        let reason = match &call.event {
+            // A fork's start still names the conversation it was copied from (2.1.197).
+            HookEvent::SessionStart { .. } if spec.fork && Some(id) == spec.resume && current.is_none() => return,
+            HookEvent::SessionStart { source } => source.clone(),
+            HookEvent::SessionEnd { .. } => return,
+            _ if current.is_none() => if spec.fork { "fork" } else { "startup" }.to_owned(),
+            _ if current == Some(id) => String::new(),
+            // Only a start rebinds; anything else that names another conversation is not ours.
+            _ => return,
+        };
+        let path = call.transcript_path.clone().map(Into::into);
+        if self.conversation.bind(id, path) {
+            self.files.watch_transcript(self.conversation.path());
+            if !reason.is_empty() {
+                self.emit(crate::domain::EventData::Conversation {
+                    conversation_id: id,
+                    reason,
+                    transcript_path: call.transcript_path.clone(),
+                });
+            }
+        }
+    }
+
+    /// Marks the receipt of a prompt that Claude Code says it took.
+    pub(super) fn receipt_proved(&mut self, taken: impl Fn(&str) -> bool, at: Timestamp, evidence: &str) {
+        if let Some(id) = self.receipts.open_like(taken) {
+            self.advance(id, ReceiptState::Submitted, at, evidence);
+            self.delivered(id);
+        }
+    }
+}

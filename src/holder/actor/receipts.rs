@@ -1,0 +1,123 @@
+//! Receipts: what became of each prompt.
+
+use std::collections::{HashMap, HashSet};
+
+use super::Actor;
+use crate::domain::{EventData, Outcome, Receipt, ReceiptId, ReceiptState, Timestamp};
+
+/// How many settled receipts are kept; an idempotency key is known as long as its receipt.
+const KEPT: usize = 2000;
+
+/// All receipts, oldest first, and the texts of those under way.
+#[derive(Debug, Default)]
+pub(super) struct Receipts {
+    all: Vec<Receipt>,
+    /// What was typed, as long as it is not proved.
+    typed: HashMap<ReceiptId, String>,
+    /// What each idempotency key was used for.
+    keys: HashMap<String, (ReceiptId, String)>,
+    /// Those that Claude Code holds in its own queue.
+    enqueued: HashSet<ReceiptId>,
+}
+
+impl Receipts {
+    pub(super) fn get(&self, id: ReceiptId) -> Option<&Receipt> {
+        self.all.iter().rev().find(|receipt| receipt.id == id)
+    }
+
+    pub(super) fn latest(&self, count: usize) -> Vec<Receipt> {
+        self.all[self.all.len().saturating_sub(count)..].to_vec()
+    }
+
+    /// The receipt of a key, and whether it was for this text.
+    pub(super) fn by_key(&self, key: &str, text: &str) -> Option<(&Receipt, bool)> {
+        let (id, of) = self.keys.get(key)?;
+        Some((self.get(*id)?, of == text))
+    }
+
+    /// Takes a new receipt. `typed` is kept until it is proved.
+    pub(super) fn add(&mut self, receipt: Receipt, text: &str, typed: String) {
+        if let Some(key) = &receipt.idempotency_key {
+            self.keys.insert(key.clone(), (receipt.id, text.to_owned()));
+        }
+        self.typed.insert(receipt.id, typed);
+        self.all.push(receipt);
+        if self.all.len() > KEPT
+            && let Some(at) = self.all.iter().position(|receipt| receipt.state.settled())
+        {
+            let old = self.all.remove(at);
+            self.keys.retain(|_, (id, _)| *id != old.id);
+            self.typed.remove(&old.id);
+        }
+    }
+
+    /// The text of a receipt under way.
+    pub(super) fn typed(&self, id: ReceiptId) -> Option<&str> {
+        self.typed.get(&id).map(String::as_str)
+    }
+
+    /// The oldest receipt under way (or uncertain) whose text is like this.
+    pub(super) fn open_like(&self, like: impl Fn(&str) -> bool) -> Option<ReceiptId> {
+        let open = |receipt: &&Receipt| receipt.state.pending() || receipt.state == ReceiptState::Uncertain;
+        self.all.iter().filter(open).map(|receipt| receipt.id).find(|id| self.typed(*id).is_some_and(&like))
+    }
+
+    /// Whether a prompt was handed over or is about to be, and is not yet proved.
+    pub(super) fn any_on_the_way(&self) -> bool {
+        self.all.iter().rev().take(100).any(|receipt| receipt.state.pending())
+    }
+
+    /// Whether a prompt was handed to Claude Code, and is not yet proved.
+    pub(super) fn any_written(&self) -> bool {
+        self.all.iter().rev().take(100).any(|receipt| receipt.state == ReceiptState::Written)
+    }
+
+    fn in_state(&self, state: ReceiptState) -> Vec<ReceiptId> {
+        self.all.iter().filter(|receipt| receipt.state == state).map(|receipt| receipt.id).collect()
+    }
+
+    /// Claude Code holds this one in its own queue.
+    pub(super) fn mark_enqueued(&mut self, id: ReceiptId) {
+        self.enqueued.insert(id);
+    }
+
+    /// Whether Claude Code holds this one in its own queue.
+    pub(super) fn is_enqueued(&self, id: ReceiptId) -> bool {
+        self.enqueued.contains(&id)
+    }
+
+    /// Receipts that were typed or are still to be.
+    pub(super) fn pending(&self) -> Vec<ReceiptId> {
+        self.all.iter().filter(|receipt| receipt.state.pending()).map(|receipt| receipt.id).collect()
+    }
+
+    fn get_mut(&mut self, id: ReceiptId) -> Option<&mut Receipt> {
+        self.all.iter_mut().rev().find(|receipt| receipt.id == id)
+    }
+}
+
+impl Actor {
+    /// Moves a receipt on and tells it.
+    pub(super) fn advance(&mut self, id: ReceiptId, state: ReceiptState, at: Timestamp, evidence: impl Into<String>) {
+        let Some(receipt) = self.receipts.get_mut(id) else { return };
+        if !receipt.reach(state, at, evidence) {
+            return;
+        }
+        let receipt = receipt.clone();
+        if matches!(state, ReceiptState::Submitted | ReceiptState::TurnEnded | ReceiptState::Refused) {
+            self.receipts.typed.remove(&id);
+            self.receipts.enqueued.remove(&id);
+        }
+        self.emit(EventData::Receipt(receipt));
+    }
+
+    /// Ends the turn of all receipts that it took.
+    pub(super) fn finish_receipts(&mut self, outcome: Outcome, at: Timestamp, evidence: &str) {
+        for id in self.receipts.in_state(ReceiptState::Submitted) {
+            if let Some(receipt) = self.receipts.get_mut(id) {
+                receipt.outcome = Some(outcome);
+            }
+            self.advance(id, ReceiptState::TurnEnded, at, evidence);
+        }
+    }
+}

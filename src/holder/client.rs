@@ -1,0 +1,168 @@
+//! Talking to a holder: many calls at once over one connection, and events as they come.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use interprocess::local_socket::tokio::prelude::*;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::wire::{
+    Call, FrameError, Hello, Outcome, PROTOCOL, Push, Refusal, Reply, Request, decode, read_frame, socket, write_frame,
+};
+
+/// How long a holder may take to answer what it answers at once. It takes under a millisecond; longer means that
+/// it is stopped or starved.
+pub const ANSWERS_WITHIN: Duration = Duration::from_secs(4);
+
+/// How many pushes may wait here before the holder is told to wait.
+const PUSHES: usize = 1024;
+
+/// Why a holder gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum HolderError {
+    /// Nobody listens there: the holder is gone, or not yet there.
+    #[error("the holder cannot be reached: {0}")]
+    Unreachable(#[source] std::io::Error),
+    /// It does not answer in time: stopped, or starved. It is not declared dead for that.
+    #[error("the holder did not answer within {} s", .0.as_secs_f32())]
+    Silent(Duration),
+    /// The connection ended before the answer.
+    #[error("the holder closed the connection")]
+    Gone,
+    /// It refused.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// It answered something else.
+    #[error("the holder's answer cannot be read: {0}")]
+    Unreadable(String),
+}
+
+type Pending = Arc<Mutex<HashMap<u64, oneshot::Sender<Outcome>>>>;
+
+/// A connection to a holder. Clones share it; it closes with the last.
+#[derive(Clone)]
+pub struct HolderClient {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    calls: mpsc::Sender<Call>,
+    pending: Pending,
+    next: AtomicU64,
+    tasks: [JoinHandle<()>; 2],
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+impl HolderClient {
+    /// Connects to the holder that listens at `path`. Pushes arrive at the receiver, which ends with the connection.
+    ///
+    /// # Errors
+    ///
+    /// [`HolderError::Unreachable`], [`HolderError::Silent`], [`HolderError::Gone`].
+    pub async fn connect(path: &Path) -> Result<(Self, mpsc::Receiver<Push>), HolderError> {
+        let stream = socket::connect(path).await.map_err(HolderError::Unreachable)?;
+        let (mut reader, mut writer) = stream.split();
+        let hello =
+            Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").into(), session_id: None, epoch: None };
+        let greeting = async {
+            write_frame(&mut writer, &hello).await?;
+            decode::<Hello>(&read_frame(&mut reader).await?)
+        };
+        match tokio::time::timeout(ANSWERS_WITHIN, greeting).await {
+            Ok(Ok(_peer)) => {}
+            Ok(Err(FrameError::Io(error))) => return Err(HolderError::Unreachable(error)),
+            Ok(Err(_)) => return Err(HolderError::Gone),
+            Err(_) => return Err(HolderError::Silent(ANSWERS_WITHIN)),
+        }
+        let (calls, mut to_write) = mpsc::channel::<Call>(64);
+        let (push, pushes) = mpsc::channel(PUSHES);
+        let pending: Pending = Arc::default();
+        let answers = pending.clone();
+        let writing = tokio::spawn(async move {
+            while let Some(call) = to_write.recv().await {
+                if write_frame(&mut writer, &call).await.is_err() {
+                    return;
+                }
+            }
+        });
+        let reading = tokio::spawn(async move {
+            while let Ok(body) = read_frame(&mut reader).await {
+                if let Ok(reply) = decode::<Reply>(&body) {
+                    if let Some(waiting) = lock(&answers).remove(&reply.call) {
+                        let _ = waiting.send(reply.outcome);
+                    }
+                } else if let Ok(pushed) = decode::<Push>(&body) {
+                    // Nobody may want pushes; answers must still be read.
+                    let _ = push.send(pushed).await;
+                }
+            }
+            lock(&answers).clear();
+        });
+        let shared = Shared { calls, pending, next: AtomicU64::new(1), tasks: [writing, reading] };
+        Ok((Self { shared: Arc::new(shared) }, pushes))
+    }
+
+    /// Asks, and waits for the answer at most so long.
+    ///
+    /// # Errors
+    ///
+    /// Any [`HolderError`].
+    pub async fn ask<T: DeserializeOwned>(&self, request: Request, within: Duration) -> Result<T, HolderError> {
+        let call = self.shared.next.fetch_add(1, Ordering::Relaxed);
+        let (answer, waiting) = oneshot::channel();
+        lock(&self.shared.pending).insert(call, answer);
+        let asked = async {
+            self.shared.calls.send(Call { call, request }).await.map_err(|_| HolderError::Gone)?;
+            // The reading task ends first when the connection does.
+            if self.shared.tasks[1].is_finished() {
+                return Err(HolderError::Gone);
+            }
+            waiting.await.map_err(|_| HolderError::Gone)
+        };
+        let outcome = tokio::time::timeout(within, asked).await;
+        lock(&self.shared.pending).remove(&call);
+        match outcome {
+            Err(_) => Err(HolderError::Silent(within)),
+            Ok(Err(error)) => Err(error),
+            Ok(Ok(Outcome::Failed(refusal))) => Err(HolderError::Refused(refusal)),
+            Ok(Ok(Outcome::Done(value))) => read_value(value),
+        }
+    }
+
+    /// Tells the holder something that has no answer.
+    ///
+    /// # Errors
+    ///
+    /// [`HolderError::Gone`].
+    pub async fn tell(&self, request: Request) -> Result<(), HolderError> {
+        let call = self.shared.next.fetch_add(1, Ordering::Relaxed);
+        self.shared.calls.send(Call { call, request }).await.map_err(|_| HolderError::Gone)
+    }
+
+    /// Whether the connection has ended.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.shared.tasks[1].is_finished()
+    }
+}
+
+fn read_value<T: DeserializeOwned>(value: Value) -> Result<T, HolderError> {
+    serde_json::from_value(value).map_err(|error| HolderError::Unreadable(error.to_string()))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

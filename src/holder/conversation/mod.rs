@@ -1,0 +1,308 @@
+//! The conversation: Claude Code's transcript files, read as they grow, with an id for each message.
+//!
+//! A file is taken only on Claude Code's own word (a hook names it), never by its time. Ids count from 1 over the
+//! whole life of the session, `/clear` included. A prompt gets its id when the hook tells it and a reply when the
+//! Stop hook tells it, since both stand in the file only about 0.1 s later; the line is bound to that id when it
+//! lands.
+
+mod index;
+mod page;
+mod tail;
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use index::{Entry, Index, Place};
+use tail::Tail;
+
+use crate::claude::transcript::{Fact, Line, Piece};
+use crate::domain::{ContentType, ConversationId, LastMessage, MessagePage, MessageQuery, Role, Timestamp};
+
+pub use page::read_archive;
+
+/// How long a line may wait for the line it follows, in milliseconds. Claude Code writes in batches every 100 ms.
+const PARENT_WAIT_MS: u64 = 400;
+
+/// What reading on brought.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    /// Facts with the time of their line, in order.
+    pub(super) facts: Vec<(Timestamp, Fact)>,
+    /// Messages that joined.
+    pub(super) messages: Vec<u64>,
+}
+
+/// A session's conversation.
+#[derive(Debug)]
+pub(super) struct Conversation {
+    chain: Vec<ConversationId>,
+    tail: Option<Tail>,
+    index: Index,
+    since: Timestamp,
+    seen: HashSet<String>,
+    held: Vec<(Timestamp, tail::Read)>,
+    prompts: Vec<Told>,
+    bound_prompts: HashSet<String>,
+    reply: Option<Told>,
+    open_calls: HashMap<String, (String, serde_json::Value)>,
+    told_results: HashSet<String>,
+}
+
+/// A message that a hook told before the file had it.
+#[derive(Debug)]
+struct Told {
+    id: u64,
+    text: String,
+    prompt_id: Option<String>,
+    bound: bool,
+}
+
+impl Conversation {
+    /// Opens the conversation of a session launched at `since`; lines older than that are history.
+    pub(super) fn new(index_path: &Path, since: Timestamp) -> io::Result<Self> {
+        Ok(Self {
+            chain: Vec::new(),
+            tail: None,
+            index: Index::create(index_path)?,
+            since,
+            seen: HashSet::new(),
+            held: Vec::new(),
+            prompts: Vec::new(),
+            bound_prompts: HashSet::new(),
+            reply: None,
+            open_calls: HashMap::new(),
+            told_results: HashSet::new(),
+        })
+    }
+
+    /// Every conversation id, oldest first.
+    pub(super) fn chain(&self) -> &[ConversationId] {
+        &self.chain
+    }
+
+    /// The present transcript file.
+    pub(super) fn path(&self) -> Option<&Path> {
+        self.tail.as_ref().map(Tail::path)
+    }
+
+    /// Binds another conversation and its file. Returns whether anything changed.
+    pub(super) fn bind(&mut self, id: ConversationId, path: Option<PathBuf>) -> bool {
+        let new_id = self.chain.last() != Some(&id);
+        if new_id {
+            self.chain.push(id);
+        }
+        let new_path = path.as_deref().is_some_and(|path| self.path() != Some(path));
+        if let (true, Some(path)) = (new_path, path) {
+            self.tail = Some(Tail::new(path));
+            self.seen.clear();
+            self.prompts.retain(|told| !told.bound);
+        }
+        new_id || new_path
+    }
+
+    /// Reads what the file has gained.
+    pub(super) fn catch_up(&mut self, now: Timestamp) -> News {
+        let mut news = News::default();
+        let reads = match self.tail.as_mut().map(Tail::read) {
+            Some(Ok(reads)) => reads,
+            Some(Err(error)) => {
+                tracing::warn!(%error, "the transcript could not be read");
+                return news;
+            }
+            None => return news,
+        };
+        for read in reads {
+            self.offer(now, read, &mut news);
+        }
+        self.release(now, &mut news);
+        news
+    }
+
+    /// Whether a line waits for its parent, so that reading again soon is worth it.
+    pub(super) fn holds(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Takes a line if the line it follows is known, else holds it.
+    fn offer(&mut self, now: Timestamp, read: tail::Read, news: &mut News) {
+        let orphan = !read.line.pieces.is_empty()
+            && read.line.parent.as_ref().is_some_and(|parent| !self.seen.contains(parent))
+            && !self.seen.is_empty();
+        if orphan {
+            self.held.push((now, read));
+            return;
+        }
+        let uuid = read.line.uuid.clone();
+        self.take(now, read, news);
+        if let Some(uuid) = uuid
+            && let Some(at) = self.held.iter().position(|(_, held)| held.line.parent.as_ref() == Some(&uuid))
+        {
+            let (_, child) = self.held.remove(at);
+            self.offer(now, child, news);
+        }
+    }
+
+    /// Takes held lines whose parent does not come.
+    fn release(&mut self, now: Timestamp, news: &mut News) {
+        let late = |(since, _): &(Timestamp, tail::Read)| now.millis_since(*since) >= PARENT_WAIT_MS;
+        while let Some(at) = self.held.iter().position(late) {
+            let (_, read) = self.held.remove(at);
+            if let Some(parent) = read.line.parent.clone() {
+                self.seen.insert(parent);
+            }
+            self.offer(now, read, news);
+        }
+    }
+
+    fn take(&mut self, now: Timestamp, read: tail::Read, news: &mut News) {
+        let Line { uuid, at, pieces, facts, .. } = read.line;
+        self.seen.extend(uuid);
+        let at = at.unwrap_or(now);
+        let historic = at < self.since;
+        for (number, piece) in pieces.into_iter().enumerate() {
+            let place = Place::File { path: read.path.clone(), offset: read.offset, len: read.len, piece: number };
+            if let Some(id) = self.known(&piece) {
+                self.index.bind(id, place);
+            } else if !self.covered(&piece) {
+                let tool = self.tool_of(&piece);
+                let id = self.index.push(Entry::of(&piece, tool, at, place));
+                if !historic {
+                    news.messages.push(id);
+                }
+            }
+        }
+        for fact in facts {
+            self.note(&fact);
+            if !historic {
+                news.facts.push((at, fact));
+            }
+        }
+    }
+
+    /// The id that a hook's word gave this piece already.
+    fn known(&mut self, piece: &Piece) -> Option<u64> {
+        if piece.is_prompt {
+            let same = |told: &&mut Told| {
+                !told.bound
+                    && match (&told.prompt_id, &piece.prompt_id) {
+                        (Some(told), Some(piece)) => told == piece,
+                        _ => told.text.trim() == piece.text.trim(),
+                    }
+            };
+            self.bound_prompts.extend(piece.prompt_id.clone());
+            let told = self.prompts.iter_mut().find(same)?;
+            told.bound = true;
+            return Some(told.id);
+        }
+        let told = self.reply.as_mut().filter(|told| !told.bound && says(told, piece))?;
+        told.bound = true;
+        Some(told.id)
+    }
+
+    /// Whether a reply that was told as one holds this piece too.
+    fn covered(&self, piece: &Piece) -> bool {
+        self.reply.as_ref().is_some_and(|told| told.bound && told.text.trim() != piece.text.trim() && says(told, piece))
+    }
+
+    fn tool_of(&self, piece: &Piece) -> Option<String> {
+        piece.tool_name.clone().or_else(|| {
+            let (name, _) = self.open_calls.get(piece.tool_use_id.as_ref()?)?;
+            Some(name.clone())
+        })
+    }
+
+    fn note(&mut self, fact: &Fact) {
+        match fact {
+            Fact::ToolCalled { tool_use_id, name, input } => {
+                self.open_calls.insert(tool_use_id.clone(), (name.clone(), input.clone()));
+            }
+            Fact::ToolDone { tool_use_id, .. } => {
+                self.open_calls.remove(tool_use_id);
+                self.told_results.remove(tool_use_id);
+            }
+            Fact::Interrupted => self.told_results.clear(),
+            Fact::Prompt { .. } | Fact::Enqueued { .. } | Fact::Joined { .. } | Fact::Said { .. } | Fact::Failed { .. } => {
+            }
+        }
+    }
+
+    /// The tool call that stands open in the file with this tool and input.
+    pub(super) fn open_call(&self, tool: &str, input: &serde_json::Value) -> Option<String> {
+        self.open_calls.iter().find(|(_, (name, given))| name == tool && given == input).map(|(id, _)| id.clone())
+    }
+
+    /// Notes that a hook told the end of a tool call whose result the file will show.
+    pub(super) fn result_told(&mut self, tool_use_id: &str) {
+        if self.open_calls.contains_key(tool_use_id) {
+            self.told_results.insert(tool_use_id.to_owned());
+        }
+    }
+
+    /// Whether the file still lacks results that hooks told.
+    pub(super) fn lacks_results(&self) -> bool {
+        !self.told_results.is_empty()
+    }
+
+    /// Gives up waiting for them.
+    pub(super) fn forget_results(&mut self) {
+        self.told_results.clear();
+    }
+
+    /// A hook told a prompt. Returns its message's id.
+    pub(super) fn prompt_told(&mut self, text: &str, prompt_id: Option<String>, at: Timestamp) -> Option<u64> {
+        self.reply = None;
+        let known = prompt_id.as_ref().is_some_and(|id| self.bound_prompts.contains(id));
+        if known || text.trim_start().starts_with("<task-notification>") {
+            return None;
+        }
+        let piece = Piece::prompt(text.to_owned(), prompt_id.clone());
+        let id = self.index.push(Entry::of(&piece, None, at, Place::Told(text.to_owned())));
+        self.prompts.push(Told { id, text: text.to_owned(), prompt_id, bound: false });
+        Some(id)
+    }
+
+    /// A hook told the turn's last words. Returns their message's id if the file does not have them yet.
+    pub(super) fn reply_told(&mut self, text: &str, failed: bool, at: Timestamp) -> Option<u64> {
+        if text.trim().is_empty() || self.index.last_reply_is(text) {
+            return None;
+        }
+        let content_type = if failed { ContentType::Error } else { ContentType::Text };
+        let piece = Piece::new(Role::Assistant, content_type, text.to_owned());
+        let id = self.index.push(Entry::of(&piece, None, at, Place::Told(text.to_owned())));
+        self.reply = Some(Told { id, text: text.to_owned(), prompt_id: None, bound: false });
+        Some(id)
+    }
+
+    /// The newest text.
+    pub(super) fn last_message(&self) -> Option<LastMessage> {
+        self.index.last_text().map(|(role, text)| LastMessage { role, text: text.to_owned() })
+    }
+
+    /// What an event tells of a message.
+    pub(super) fn preview(&self, id: u64) -> Option<(Role, ContentType, String, Option<String>)> {
+        self.index.preview(id)
+    }
+
+    /// Reads a page.
+    pub(super) fn page(&self, query: &MessageQuery) -> io::Result<MessagePage> {
+        page::page(self.index.entries(), query)
+    }
+
+    /// Opens a file of which a page needs lines.
+    fn open(path: &Path) -> io::Result<File> {
+        File::open(path)
+    }
+}
+
+/// Whether the told words hold this piece.
+fn says(told: &Told, piece: &Piece) -> bool {
+    piece.role == Role::Assistant
+        && matches!(piece.content_type, ContentType::Text | ContentType::Error)
+        && !piece.text.trim().is_empty()
+        && told.text.contains(piece.text.trim())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! Reading a page of messages.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Conversation;
+use super::index::{self, Entry, Place};
+use crate::claude::transcript::Line;
+use crate::domain::{ContentType, Message, MessagePage, MessageQuery};
+use crate::holder::SessionDir;
+
+/// Reads a page of an ended session's conversation.
+///
+/// # Errors
+///
+/// When the index or a transcript cannot be read.
+pub fn read_archive(dir: &SessionDir, query: &MessageQuery) -> io::Result<MessagePage> {
+    page(&index::load(&dir.messages())?, query)
+}
+
+/// Reads a page: the newest messages, those before an id, or those after one; oldest first in any case.
+pub(super) fn page(entries: &[Entry], query: &MessageQuery) -> io::Result<MessagePage> {
+    let wanted = |entry: &Entry| {
+        query.role.is_none_or(|role| entry.role == role)
+            && (query.include_thinking || entry.content_type != ContentType::Thinking)
+    };
+    let first = query.after_id.map_or(0, index_of);
+    let end = query.before_id.map_or(entries.len(), |id| index_of(id.saturating_sub(1)).min(entries.len()));
+    let mut places = (first.min(end)..end).filter(|at| wanted(&entries[*at]));
+    let mut order: Box<dyn Iterator<Item = usize>> =
+        if query.after_id.is_some() { Box::new(&mut places) } else { Box::new(places.rev()) };
+
+    let mut files = Files::default();
+    let mut messages = Vec::new();
+    let mut left = query.max_chars;
+    let mut has_more = false;
+    for at in &mut order {
+        if messages.len() >= query.limit || (left == 0 && !messages.is_empty()) {
+            has_more = true;
+            break;
+        }
+        let message = files.message(at, &entries[at], left)?;
+        left = left.saturating_sub(message.text.chars().count());
+        messages.push(message);
+    }
+    drop(order);
+    if query.after_id.is_none() {
+        messages.reverse();
+    }
+    Ok(MessagePage {
+        has_more,
+        oldest_id: messages.first().map(|message| message.id),
+        newest_id: messages.last().map(|message| message.id),
+        messages,
+    })
+}
+
+fn index_of(id: u64) -> usize {
+    usize::try_from(id).unwrap_or(usize::MAX)
+}
+
+/// Files opened for one page.
+#[derive(Default)]
+struct Files {
+    open: HashMap<Arc<Path>, File>,
+}
+
+impl Files {
+    fn message(&mut self, at: usize, entry: &Entry, max_chars: usize) -> io::Result<Message> {
+        let text = match &entry.place {
+            Place::Told(text) => text.clone(),
+            Place::File { path, offset, len, piece } => self.text(path, *offset, *len, *piece)?,
+        };
+        let cut: String = text.chars().take(max_chars).collect();
+        Ok(Message {
+            id: at as u64 + 1,
+            role: entry.role,
+            content_type: entry.content_type,
+            truncated: cut.len() < text.len(),
+            text: cut,
+            tool_name: entry.tool_name.clone(),
+            tool_use_id: entry.tool_use_id.clone(),
+            at: entry.at,
+        })
+    }
+
+    fn text(&mut self, path: &Arc<Path>, offset: u64, len: u64, piece: usize) -> io::Result<String> {
+        if !self.open.contains_key(path) {
+            match Conversation::open(path) {
+                Ok(file) => self.open.insert(path.clone(), file),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    return Ok("[Claude Code has removed this transcript]".into());
+                }
+                Err(error) => return Err(error),
+            };
+        }
+        let Some(file) = self.open.get(path) else { return Ok(String::new()) };
+        let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
+        file.read_exact_at(&mut bytes, offset)?;
+        let mut pieces = Line::parse(&bytes).map(|line| line.pieces).unwrap_or_default();
+        Ok(if piece < pieces.len() { pieces.swap_remove(piece).text } else { String::new() })
+    }
+}

@@ -1,0 +1,127 @@
+use std::io::Write;
+
+use serde_json::{Value, json};
+
+use super::*;
+
+struct Lab {
+    dir: tempfile::TempDir,
+    conversation: Conversation,
+    at: i64,
+}
+
+impl Lab {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut conversation =
+            Conversation::new(&dir.path().join("messages.jsonl"), Timestamp::from_millis(1000).unwrap()).unwrap();
+        conversation.bind(ConversationId::mint(), Some(dir.path().join("a.jsonl")));
+        Self { dir, conversation, at: 10_000 }
+    }
+
+    fn now(&mut self) -> Timestamp {
+        self.at += 10;
+        Timestamp::from_millis(self.at).unwrap()
+    }
+
+    fn write(&mut self, lines: &[Value]) -> News {
+        let path = self.dir.path().join("a.jsonl");
+        let mut file = File::options().create(true).append(true).open(path).unwrap();
+        for line in lines {
+            writeln!(file, "{line}").unwrap();
+        }
+        let now = self.now();
+        self.conversation.catch_up(now)
+    }
+
+    fn texts(&self) -> Vec<String> {
+        let query = MessageQuery { limit: 100, max_chars: 10_000, ..MessageQuery::default() };
+        self.conversation.page(&query).unwrap().messages.into_iter().map(|m| m.text).collect()
+    }
+}
+
+fn user(uuid: &str, parent: Value, text: &str, prompt_id: &str) -> Value {
+    json!({"type":"user","uuid":uuid,"parentUuid":parent,"promptId":prompt_id,"message":{"role":"user","content":text}})
+}
+
+fn reply(uuid: &str, parent: &str, text: &str) -> Value {
+    json!({"type":"assistant","uuid":uuid,"parentUuid":parent,"message":{"content":[{"type":"text","text":text}]}})
+}
+
+#[test]
+fn what_hooks_told_first_keeps_its_id_when_the_lines_land() {
+    let mut lab = Lab::new();
+    let now = lab.now();
+    assert_eq!(lab.conversation.prompt_told("hi", Some("p1".into()), now), Some(1));
+    assert_eq!(lab.conversation.reply_told("hello", false, now), Some(2));
+    assert_eq!(lab.texts(), ["hi", "hello"]);
+    let news = lab.write(&[reply("r", "u", "hello"), user("u", Value::Null, "hi", "p1")]);
+    assert!(news.messages.is_empty());
+    assert_eq!(lab.texts(), ["hi", "hello"]);
+    assert_eq!(lab.conversation.reply_told("hello", false, now), None);
+}
+
+#[test]
+fn a_reply_written_before_its_prompt_is_read_after_it() {
+    let mut lab = Lab::new();
+    lab.write(&[json!({"type":"system","uuid":"s","parentUuid":null})]);
+    lab.write(&[reply("r", "u", "hello"), user("u", json!("s"), "hi", "p1")]);
+    assert_eq!(lab.texts(), ["hi", "hello"]);
+}
+
+#[test]
+fn a_line_whose_parent_never_comes_is_taken_in_the_end() {
+    let mut lab = Lab::new();
+    lab.write(&[user("u", Value::Null, "hi", "p1"), reply("r", "nowhere", "hello")]);
+    assert_eq!(lab.texts(), ["hi"]);
+    assert!(lab.conversation.holds());
+    lab.at += 1000;
+    let now = lab.now();
+    lab.conversation.catch_up(now);
+    assert_eq!(lab.texts(), ["hi", "hello"]);
+}
+
+#[test]
+fn history_has_messages_but_proves_nothing() {
+    let mut lab = Lab::new();
+    let mut old = user("u", Value::Null, "hi", "p1");
+    old["timestamp"] = json!("1970-01-01T00:00:00.500Z");
+    let news = lab.write(&[old]);
+    assert!(news.facts.is_empty() && news.messages.is_empty());
+    assert_eq!(lab.texts(), ["hi"]);
+}
+
+#[test]
+fn pages_go_both_ways_and_survive_the_session() {
+    let mut lab = Lab::new();
+    let lines: Vec<_> = (0..10).map(|n| user(&format!("u{n}"), Value::Null, &format!("m{n}"), &format!("p{n}"))).collect();
+    lab.write(&lines);
+    let archive = SessionDirOf(&lab);
+    let query = |before, after, limit| MessageQuery {
+        before_id: before,
+        after_id: after,
+        limit,
+        max_chars: 1000,
+        ..MessageQuery::default()
+    };
+    let ids = |page: MessagePage| (page.messages.iter().map(|m| m.id).collect::<Vec<_>>(), page.has_more);
+    for read in [
+        &(|q: &MessageQuery| lab.conversation.page(q).unwrap()) as &dyn Fn(&MessageQuery) -> MessagePage,
+        &|q: &MessageQuery| read_archive(&archive.dir(), q).unwrap(),
+    ] {
+        assert_eq!(ids(read(&query(None, None, 3))), (vec![8, 9, 10], true));
+        assert_eq!(ids(read(&query(Some(8), None, 3))), (vec![5, 6, 7], true));
+        assert_eq!(ids(read(&query(Some(2), None, 3))), (vec![1], false));
+        assert_eq!(ids(read(&query(None, Some(8), 3))), (vec![9, 10], false));
+        assert_eq!(ids(read(&query(None, Some(0), 3))), (vec![1, 2, 3], true));
+        assert_eq!(ids(read(&query(None, Some(99), 3))), (vec![], false));
+    }
+}
+
+struct SessionDirOf<'a>(&'a Lab);
+
+impl SessionDirOf<'_> {
+    fn dir(&self) -> crate::holder::SessionDir {
+        crate::holder::SessionDir::new(self.0.dir.path())
+    }
+}

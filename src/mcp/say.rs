@@ -1,0 +1,248 @@
+//! The text twin of each answer: short, readable, and enough to act on.
+//!
+//! Many hosts show a model only the text, so ids, hashes and cursors stand in it whole. What is cut says so.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::domain::{Ask, Message, MessagePage, Receipt, Session};
+use crate::ops::{ScreenPane, ServerHealth, SessionCreated, SessionDetail, SessionList, Waited};
+
+/// The most of a tool's input that an ask quotes: the whole of nearly every command, a good part of an edit.
+const INPUT: usize = 4_000;
+
+/// The most of a last message that a list quotes.
+const GLANCE: usize = 120;
+
+/// Told as text.
+pub(super) trait Say {
+    /// Gives the text.
+    fn say(&self) -> String;
+}
+
+impl Say for SessionCreated {
+    fn say(&self) -> String {
+        let mut text = session(&self.session, usize::MAX);
+        if self.reused {
+            text.push_str("\nan idle session was taken");
+        }
+        if let Some(receipt) = &self.receipt {
+            let _ = write!(text, "\n{}", receipt.say());
+        }
+        text
+    }
+}
+
+impl Say for SessionList {
+    fn say(&self) -> String {
+        let mut lines: Vec<_> = self.sessions.iter().map(|one| session(one, GLANCE)).collect();
+        if lines.is_empty() {
+            lines.push("no sessions".into());
+        }
+        lines.extend(self.next_cursor.iter().map(|cursor| format!("more: cursor {cursor}")));
+        lines.join("\n")
+    }
+}
+
+impl Say for Session {
+    fn say(&self) -> String {
+        session(self, usize::MAX)
+    }
+}
+
+impl Say for Waited {
+    fn say(&self) -> String {
+        let mut lines: Vec<_> = self.woke.iter().map(|woke| session(&woke.session, usize::MAX)).collect();
+        if self.timed_out {
+            lines.push("nothing happened in time; wait again with the cursor".into());
+        }
+        lines.push(format!("cursor {}", self.cursor));
+        lines.join("\n")
+    }
+}
+
+impl Say for Receipt {
+    fn say(&self) -> String {
+        let mut text = format!("receipt {} for session {}: {}", self.id, self.session_id, word(&self.state));
+        if let Some(step) = self.steps.last() {
+            let _ = write!(text, " ({})", step.evidence);
+        }
+        if let Some(outcome) = &self.outcome {
+            let _ = write!(text, ", {}", word(outcome));
+        }
+        text
+    }
+}
+
+impl Say for Ask {
+    fn say(&self) -> String {
+        let mut text = format!("ask {} {}: {}", self.id, word(&self.kind), self.title);
+        if let Some(resolution) = &self.resolution {
+            let _ = write!(text, "\n{} by {} at {}", word(&resolution.how), resolution.by, resolution.at);
+            return text;
+        }
+        if let Some(input) = &self.input {
+            let _ = write!(text, "\n  input: {}", cut(&input.to_string(), INPUT));
+        }
+        if !self.options.is_empty() {
+            let _ = write!(text, "\n  options: {}", self.options.join(" | "));
+        }
+        let _ = write!(text, "\n  inputHash: {}", self.input_hash);
+        text
+    }
+}
+
+impl Say for MessagePage {
+    fn say(&self) -> String {
+        let mut blocks: Vec<_> = self.messages.iter().map(message).collect();
+        if blocks.is_empty() {
+            blocks.push("no messages".into());
+        }
+        if self.has_more
+            && let (Some(oldest), Some(newest)) = (self.oldest_id, self.newest_id)
+        {
+            blocks.push(format!("there is more: beforeId {oldest} or afterId {newest}"));
+        }
+        blocks.join("\n\n")
+    }
+}
+
+impl Say for ScreenPane {
+    fn say(&self) -> String {
+        self.pane.clone()
+    }
+}
+
+impl Say for SessionDetail {
+    fn say(&self) -> String {
+        compact(self)
+    }
+}
+
+impl Say for ServerHealth {
+    fn say(&self) -> String {
+        compact(self)
+    }
+}
+
+/// Tells how many sessions are in which status, of those that `references` name.
+pub(super) fn standing(sessions: &[Session], references: Option<&[String]>) -> String {
+    let named = |session: &Session| {
+        references.is_none_or(|references| {
+            let id = session.id.to_string();
+            references.iter().any(|name| *name == session.name || id.starts_with(name.as_str()))
+        })
+    };
+    let mut counts = BTreeMap::<&str, usize>::new();
+    for session in sessions.iter().filter(|session| named(session)) {
+        *counts.entry(session.status.as_str()).or_default() += 1;
+    }
+    if counts.is_empty() {
+        return "no live session".into();
+    }
+    counts.iter().map(|(status, count)| format!("{count} {status}")).collect::<Vec<_>>().join(", ")
+}
+
+fn session(session: &Session, quoted: usize) -> String {
+    let mut text = format!(
+        "{} {}: {} since {} in {}",
+        session.name,
+        session.id,
+        session.status.as_str(),
+        session.since,
+        session.work_dir
+    );
+    for ask in &session.open_asks {
+        let _ = write!(text, "\n{}", ask.say());
+    }
+    if let Some(error) = &session.error {
+        let _ = write!(text, "\n{}: {}", word(&error.kind), error.message);
+    }
+    if let Some(limit) = &session.limit {
+        let _ = write!(text, "\nlimit: {}", limit.message);
+        if let Some(at) = limit.resets_at {
+            let _ = write!(text, " (resets {at})");
+        }
+    }
+    if let Some(ending) = &session.ending {
+        let _ = write!(text, "\nending: {}", compact(ending));
+    }
+    if let Some(last) = &session.last_message {
+        let _ = write!(text, "\n{}: {}", word(&last.role), cut(&last.text, quoted));
+    }
+    text
+}
+
+fn message(message: &Message) -> String {
+    let tool = message.tool_name.as_ref().map(|tool| format!(" {tool}")).unwrap_or_default();
+    let kind = word(&message.content_type);
+    let cut = if message.truncated { " […]" } else { "" };
+    format!("#{} {} {kind}{tool}:\n{}{cut}", message.id, word(&message.role), message.text)
+}
+
+/// Gives an enum's value as the wire spells it.
+fn word(value: &impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(Value::String(word)) => word,
+        Ok(other) => other.to_string(),
+        Err(_) => "?".into(),
+    }
+}
+
+fn compact(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_else(|error| format!("cannot be told: {error}"))
+}
+
+fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{} […]", text.get(..end).unwrap_or(text)),
+        None => text.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::{AskId, AskKind, AskVia, Timestamp};
+
+    #[test]
+    fn an_open_ask_says_all_that_an_approval_needs() {
+        let ask = Ask {
+            id: AskId::mint(),
+            kind: AskKind::Permission,
+            tool: Some("Bash".into()),
+            input: Some(json!({"command": "rm -r target"})),
+            input_hash: "c0ffee".into(),
+            title: "Bash: rm -r target".into(),
+            options: vec!["Yes".into(), "No".into()],
+            opened_at: Timestamp::from_millis(0).unwrap(),
+            via: AskVia::Hook,
+            agent: None,
+            tool_use_id: None,
+            resolution: None,
+        };
+        let text = format!(
+            "ask {} permission: Bash: rm -r target\n  input: {{\"command\":\"rm -r target\"}}\n  options: Yes | No\n  \
+             inputHash: c0ffee",
+            ask.id
+        );
+        assert_eq!(ask.say(), text);
+    }
+
+    #[test]
+    fn a_wait_that_timed_out_says_how_to_go_on() {
+        let waited = Waited { woke: Vec::new(), cursor: "c7".into(), timed_out: true };
+        assert_eq!(waited.say(), "nothing happened in time; wait again with the cursor\ncursor c7");
+    }
+
+    #[test]
+    fn a_cut_is_marked_and_never_splits_a_character() {
+        assert_eq!(cut("größer", 4), "größ […]");
+        assert_eq!(cut("größer", 6), "größer");
+    }
+}

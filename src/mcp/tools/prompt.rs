@@ -1,0 +1,67 @@
+//! Prompts, answers to questions, and stopping a turn.
+
+use rmcp::{tool, tool_router};
+
+use super::super::args::Parameters;
+use super::super::door::McpDoor;
+use super::super::reply::{Json, ToolFault};
+use crate::domain::{Receipt, Session};
+use crate::ops::{SendMessage, SessionRef};
+
+#[tool_router(router = prompt_tools, vis = "pub(in crate::mcp)")]
+impl McpDoor {
+    /// Sends a prompt to a session, or answers the question it asks, and gives a receipt that says how far the
+    /// text came; follow with wait_for_session.
+    #[tool(
+        title = "Send message",
+        annotations(
+            title = "Send message",
+            read_only_hint = false,
+            destructive_hint = false,
+            idempotent_hint = false,
+            open_world_hint = false
+        )
+    )]
+    async fn send_message(
+        &self,
+        Parameters(req): Parameters<SendMessage>,
+    ) -> Result<Json<Receipt>, ToolFault> {
+        Ok(Json(self.aegis.send_message(&self.caller, req?).await?))
+    }
+
+    /// Stops the running turn and withdraws its open asks; the session stays and takes the next prompt.
+    #[tool(
+        title = "Interrupt session",
+        annotations(
+            title = "Interrupt session",
+            read_only_hint = false,
+            destructive_hint = false,
+            idempotent_hint = false,
+            open_world_hint = false
+        )
+    )]
+    async fn interrupt_session(
+        &self,
+        Parameters(req): Parameters<SessionRef>,
+    ) -> Result<Json<Session>, ToolFault> {
+        Ok(Json(self.aegis.interrupt_session(&self.caller, req?).await?))
+    }
+
+    /// Presses Escape once in a session's terminal, for dialogs and menus; to stop a turn use interrupt_session.
+    #[tool(
+        title = "Press Escape",
+        annotations(
+            title = "Press Escape",
+            read_only_hint = false,
+            destructive_hint = false,
+            idempotent_hint = false,
+            open_world_hint = false
+        )
+    )]
+    async fn escape_session(
+        &self,
+        Parameters(req): Parameters<SessionRef>,
+    ) -> Result<Json<Session>, ToolFault> {
+        Ok(Json(self.aegis.escape_session(&self.caller, req?).await?))
+    }
+}

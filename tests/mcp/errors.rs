@@ -1,0 +1,80 @@
+//! Errors: their shape, and arguments that are wrong.
+
+use aegis::mcp::ToolSet;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use super::client::{Client, Era, fault};
+
+#[rstest]
+#[case(Era::Legacy)]
+#[case(Era::Modern)]
+#[tokio::test]
+async fn an_operation_that_fails_is_a_tool_error_of_one_json_object(#[case] era: Era) {
+    let mut client = Client::open(era, ToolSet::Full).await;
+    let result = client.call("get_status", json!({"sessionId": "nobody"})).await;
+    fault(&result);
+}
+
+#[rstest]
+#[case::unknown("list_sessions", json!({"workdir": "/tmp"}), "unknown argument `workdir`; did you mean `workDir`?")]
+#[case::unknown_unlike("list_sessions", json!({"colour": 1}), "unknown argument `colour`")]
+#[case::unknown_null("list_sessions", json!({"colour": null}), "unknown argument `colour`")]
+#[case::unknown_where_none_is_known("server_health", json!({"x": 1}), "unknown argument `x`")]
+#[case::missing("get_status", json!({}), "`sessionId` is missing")]
+#[case::snake_case("get_status", json!({"session_id": "a"}), "unknown argument `session_id`; did you mean `sessionId`?")]
+#[case::required_null("get_status", json!({"sessionId": null}), "`sessionId` must be a string, not null")]
+#[case::wrong_type("list_sessions", json!({"limit": "5"}), "`limit` must be an integer, not a string")]
+#[case::fraction("list_sessions", json!({"limit": 1.5}), "`limit` must be an integer, not a number")]
+#[case::too_large("list_sessions", json!({"limit": 201}), "`limit` must be from 1 to 200")]
+#[case::negative("capture_pane", json!({"sessionId": "a", "scrollback": -1}), "`scrollback` must be from 0 to 1000")]
+#[case::too_long("wait_for_session", json!({"timeoutMs": 50001}), "`timeoutMs` must be from 0 to 50000")]
+#[case::no_items("wait_for_session", json!({"sessionIds": []}), "`sessionIds` must have a length from 1 to 50")]
+#[case::item_type("wait_for_session", json!({"sessionIds": ["a", 1]}), "`sessionIds[1]` must be a string, not a number")]
+#[case::item_choice("wait_for_session", json!({"until": ["idel"]}), "`until[0]` must be one of")]
+#[case::choice("create_session", json!({"workDir": "/", "permissionMode": "yolo"}), "`permissionMode` must be one of default, ")]
+#[case::entry("create_session", json!({"workDir": "/", "env": {"A": 1}}), "`env.A` must be a string, not a number")]
+#[case::several("send_message", json!({"sessionId": "a", "answers": {"Q?": 3}}), "`answers.Q?` must be a string or an array")]
+#[tokio::test]
+async fn an_argument_that_is_wrong_is_named(
+    #[case] tool: &str,
+    #[case] arguments: Value,
+    #[case] message: &str,
+) {
+    let mut client = Client::open(Era::Legacy, ToolSet::Full).await;
+    let fault = fault(&client.call(tool, arguments).await);
+    assert_eq!(fault["code"], "invalid_argument");
+    let said = fault["message"].as_str().unwrap();
+    assert!(said.starts_with(message), "{said}");
+}
+
+#[tokio::test]
+async fn the_hint_lists_what_is_accepted() {
+    let mut client = Client::open(Era::Legacy, ToolSet::Full).await;
+    let unknown = fault(&client.call("kill_session", json!({"sessionId": "a", "now": true})).await);
+    assert_eq!(unknown["hint"], "kill_session accepts sessionId, force?");
+    let none = fault(&client.call("server_health", json!({"now": true})).await);
+    assert_eq!(none["hint"], "server_health takes no arguments");
+    let range = fault(&client.call("list_sessions", json!({"limit": 0})).await);
+    assert_eq!(range["hint"], "limit: At most so many. Default 50.");
+}
+
+#[rstest]
+#[case::null_is_absent(json!({"limit": null, "status": null}))]
+#[case::whole(json!({"limit": 5.0}))]
+#[case::no_arguments(json!({}))]
+#[tokio::test]
+async fn what_means_the_same_is_accepted(#[case] arguments: Value) {
+    let mut client = Client::open(Era::Legacy, ToolSet::Full).await;
+    let result = client.call("list_sessions", arguments).await;
+    if result["isError"] == true {
+        assert_ne!(fault(&result)["code"], "invalid_argument", "{result}");
+    }
+}
+
+#[tokio::test]
+async fn arguments_may_be_left_out() {
+    let mut client = Client::open(Era::Legacy, ToolSet::Full).await;
+    let answer = client.request("tools/call", json!({"name": "server_health"})).await;
+    assert!(answer["result"]["structuredContent"].is_object(), "{answer}");
+}

@@ -1,0 +1,92 @@
+//! The file itself: its mode, its versions, and what cannot be opened.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use aegis::domain::ErrorCode;
+use aegis::store::{SqliteStore, Store, StoreError};
+use rusqlite::Connection;
+
+use super::{open, row};
+
+fn mode(path: &Path) -> u32 {
+    path.metadata().unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn only_its_owner_can_read_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    store.insert_session(&row("one", 1)).unwrap();
+    let state = directory.path().join("state");
+    assert_eq!(mode(&state), 0o700);
+    for entry in state.read_dir().unwrap() {
+        let path = entry.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{path:?}");
+    }
+}
+
+#[test]
+fn an_empty_file_gets_its_tables_and_a_current_one_keeps_its_rows() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("aegis.db");
+    std::fs::write(&path, "").unwrap();
+    let session = row("one", 1);
+    SqliteStore::open(&path).unwrap().insert_session(&session).unwrap();
+    assert_eq!(SqliteStore::open(&path).unwrap().live_sessions().unwrap(), [session]);
+}
+
+#[test]
+fn a_newer_file_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("aegis.db");
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let error = SqliteStore::open(&path).err().unwrap();
+    assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error}");
+}
+
+#[test]
+fn a_damaged_file_is_told_and_left_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("aegis.db");
+    let rubbish = "this is no database ".repeat(500);
+    std::fs::write(&path, &rubbish).unwrap();
+    let error = SqliteStore::open(&path).err().unwrap();
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+    assert_eq!(error.code(), ErrorCode::StorageFailed);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), rubbish);
+}
+
+#[test]
+fn a_row_that_cannot_be_read_is_damage() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    store.insert_session(&row("one", 1)).unwrap();
+    let raw = Connection::open(directory.path().join("state/aegis.db")).unwrap();
+    raw.execute("UPDATE sessions SET spec = '{'", []).unwrap();
+    assert!(matches!(store.live_sessions(), Err(StoreError::Corrupt { .. })));
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_unavailable() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let mut places = vec![file];
+    if !rustix::process::geteuid().is_root() {
+        // Root may write everywhere.
+        let closed = directory.path().join("closed");
+        std::fs::create_dir(&closed).unwrap();
+        std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o500)).unwrap();
+        places.push(closed.join("state"));
+    }
+    if cfg!(target_os = "linux") {
+        // Nobody may make files here, not even root.
+        places.push("/proc/self/task".into());
+    }
+    for place in places {
+        let error = SqliteStore::open(&place.join("aegis.db")).err().unwrap();
+        assert!(matches!(error, StoreError::Unavailable { .. }), "{place:?}: {error}");
+        assert_eq!(error.code(), ErrorCode::StorageFailed);
+    }
+}

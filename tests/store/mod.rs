@@ -1,0 +1,89 @@
+mod contract;
+mod file;
+mod together;
+
+use std::path::Path;
+
+use aegis::domain::{
+    Action, Confidence, ConversationId, EndCause, Ending, Epoch, Event, EventData, PermissionMode, Session,
+    SessionId, SessionSpec, Source, StatusWord, Timestamp,
+};
+use aegis::store::{SessionRow, SqliteStore};
+
+fn at(millis: i64) -> Timestamp {
+    Timestamp::from_millis(millis).unwrap()
+}
+
+fn open(directory: &Path) -> SqliteStore {
+    SqliteStore::open(&directory.join("state/aegis.db")).unwrap()
+}
+
+/// A live session that was created at `created`.
+fn row(name: &str, created: i64) -> SessionRow {
+    let id = SessionId::mint();
+    SessionRow {
+        spec: SessionSpec {
+            id,
+            name: name.into(),
+            work_dir: "/work".into(),
+            permission_mode: PermissionMode::Default,
+            model: None,
+            resume: None,
+            fork: false,
+            conversation_id: ConversationId::mint(),
+            append_system_prompt: None,
+            add_dirs: vec!["/more".into()],
+            env_names: Vec::new(),
+            owner: "ada".into(),
+            parent_id: None,
+            settings_key: "settings".into(),
+            worktree: None,
+            stall_threshold_ms: 300_000,
+            trusted: false,
+            created_at: at(created),
+        },
+        session_dir: format!("/state/sessions/{id}").into(),
+        socket: format!("/run/{id}").into(),
+        boot_id: "boot".into(),
+        holder_pid: None,
+        holder_start: None,
+        ended: None,
+    }
+}
+
+/// The last state of a session that exited.
+fn last(row: &SessionRow, code: i32) -> Session {
+    let spec = &row.spec;
+    Session {
+        id: spec.id,
+        name: spec.name.clone(),
+        status: StatusWord::Ended,
+        since: at(9_000),
+        source: Source::Process,
+        confidence: Confidence::High,
+        work_dir: "/work".into(),
+        model: None,
+        permission_mode: spec.permission_mode,
+        created_at: spec.created_at,
+        last_activity: at(9_000),
+        open_asks: Vec::new(),
+        last_message: None,
+        conversation_id: None,
+        parent_id: None,
+        worktree: None,
+        error: None,
+        limit: None,
+        ending: Some(Ending {
+            cause: EndCause::Exited,
+            exit_code: Some(code),
+            signal: None,
+            by: None,
+            detail: None,
+        }),
+    }
+}
+
+fn events(session_id: SessionId, epoch: Epoch, seqs: std::ops::RangeInclusive<u64>) -> Vec<Event> {
+    let data = EventData::Action { action: Action::Escape, by: "mcp".into() };
+    seqs.map(|seq| Event { epoch, seq, session_id, at: at(1_000), data: data.clone() }).collect()
+}
