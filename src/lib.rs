@@ -1,6 +1,7 @@
 //! Aegis.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs))]
 pub mod claude;
+pub mod cli;
 pub mod domain;
 pub mod engine;
 pub mod holder;
