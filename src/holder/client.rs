@@ -13,8 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::wire::{
-    Call, FrameError, Hello, Outcome, PROTOCOL, Push, Refusal, Reply, Request, decode, read_frame, socket,
-    write_frame,
+    Call, FrameError, Hello, Outcome, PROTOCOL, Push, Refusal, Reply, Request, decode, read_frame, socket, write_frame,
 };
 
 /// How long a holder may take to answer what it answers at once. It takes under a millisecond; longer means that
@@ -76,12 +75,8 @@ impl HolderClient {
     pub async fn connect(path: &Path) -> Result<(Self, mpsc::Receiver<Push>), HolderError> {
         let stream = socket::connect(path).await.map_err(HolderError::Unreachable)?;
         let (mut reader, mut writer) = stream.split();
-        let hello = Hello {
-            protocol: PROTOCOL,
-            version: env!("CARGO_PKG_VERSION").into(),
-            session_id: None,
-            epoch: None,
-        };
+        let hello =
+            Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").into(), session_id: None, epoch: None };
         let greeting = async {
             write_frame(&mut writer, &hello).await?;
             decode::<Hello>(&read_frame(&mut reader).await?)
@@ -125,11 +120,7 @@ impl HolderClient {
     /// # Errors
     ///
     /// Any [`HolderError`].
-    pub async fn ask<T: DeserializeOwned>(
-        &self,
-        request: Request,
-        within: Duration,
-    ) -> Result<T, HolderError> {
+    pub async fn ask<T: DeserializeOwned>(&self, request: Request, within: Duration) -> Result<T, HolderError> {
         let call = self.shared.next.fetch_add(1, Ordering::Relaxed);
         let (answer, waiting) = oneshot::channel();
         lock(&self.shared.pending).insert(call, answer);

@@ -33,12 +33,7 @@ pub(super) async fn serve(listener: AsyncListener, session_id: SessionId, inputs
     }
 }
 
-async fn connection(
-    stream: AsyncStream,
-    id: ConnectionId,
-    session_id: SessionId,
-    inputs: mpsc::Sender<Input>,
-) {
+async fn connection(stream: AsyncStream, id: ConnectionId, session_id: SessionId, inputs: mpsc::Sender<Input>) {
     let (mut reader, mut writer) = stream.split();
     let (frames, mut queue) = mpsc::channel::<Vec<u8>>(QUEUE);
     let write = async move {

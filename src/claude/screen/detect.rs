@@ -40,8 +40,7 @@ pub(super) fn find(screen: &Screen, floor: usize) -> Option<Dialog> {
         .collect();
     let known = known::matching(&head);
     let tabs = head.iter().position(|line| Rule::Tabs.matches(line));
-    let numbered =
-        list.as_ref().is_some_and(|list| list.options.iter().filter(|o| o.number.is_some()).count() > 1);
+    let numbered = list.as_ref().is_some_and(|list| list.options.iter().filter(|o| o.number.is_some()).count() > 1);
     let rule = match (known, &list, hint_at) {
         (Some(known), Some(_), _) | (Some(known), None, Some(_)) => known.id,
         (None, Some(_), _) if numbered => "numbered",
@@ -50,8 +49,7 @@ pub(super) fn find(screen: &Screen, floor: usize) -> Option<Dialog> {
         (None, None, Some(at)) if floor == 0 && at + 4 > used(rows) => "unlisted",
         _ => return None,
     };
-    let kind =
-        known.map_or(if tabs.is_some() { DialogKind::Question } else { DialogKind::Other }, |k| k.kind);
+    let kind = known.map_or(if tabs.is_some() { DialogKind::Question } else { DialogKind::Other }, |k| k.kind);
     let (title, body) = headline(&head, tabs.filter(|_| kind == DialogKind::Question));
     Some(Dialog {
         kind,
@@ -154,11 +152,7 @@ impl List {
             if self.options.is_empty() {
                 self.first = at;
             }
-            self.options.push(option(
-                number.map_or(text, |(_, label)| label),
-                number.map(|(n, _)| n),
-                marked(row),
-            ));
+            self.options.push(option(number.map_or(text, |(_, label)| label), number.map(|(n, _)| n), marked(row)));
         } else if let Some(last) = self.options.last_mut() {
             let whole = last.detail.is_empty() && wrapped(before, text, cols);
             let target = if whole { &mut last.label } else { &mut last.detail };

@@ -43,8 +43,7 @@ const QUEUED: &str = "Press up to edit queued messages";
 /// The lowest box on the screen.
 pub(super) fn find(screen: &Screen) -> Option<Found> {
     let ruled = |row: &Row| is_rule(&row.text, screen.cols) && row.text.starts_with('─');
-    let rules: Vec<usize> =
-        (0..screen.rows.len()).filter(|i| screen.rows.get(*i).is_some_and(ruled)).collect();
+    let rules: Vec<usize> = (0..screen.rows.len()).filter(|i| screen.rows.get(*i).is_some_and(ruled)).collect();
     let (top, bottom) = rules.windows(2).rev().find_map(|pair| match pair {
         [top, bottom] if prompt(screen.row_text(top + 1)).is_some() => Some((*top, *bottom)),
         _ => None,
@@ -60,8 +59,7 @@ pub(super) fn find(screen: &Screen) -> Option<Found> {
         faint.push_str(&hint);
         before = &row.text;
     }
-    let around =
-        screen.rows.iter().skip(top.saturating_sub(2)).take(2).chain(screen.rows.iter().skip(bottom + 1));
+    let around = screen.rows.iter().skip(top.saturating_sub(2)).take(2).chain(screen.rows.iter().skip(bottom + 1));
     let stashed = { around }.any(|row| Rule::Stashed.matches(&row.text));
     let faint = faint.trim().to_owned();
     Some(Found {

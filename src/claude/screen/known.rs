@@ -26,12 +26,7 @@ pub struct Known {
 
 const BOTH: &[&str] = &["2.1.197", "2.1.330"];
 
-const fn row(
-    id: &'static str,
-    kind: DialogKind,
-    pattern: &'static str,
-    versions_seen: &'static [&'static str],
-) -> Known {
+const fn row(id: &'static str, kind: DialogKind, pattern: &'static str, versions_seen: &'static [&'static str]) -> Known {
     Known { id, versions_seen, pattern, kind, harmless: None, consent: None }
 }
 
@@ -56,15 +51,9 @@ pub static KNOWN: &[Known] = &[
     row("login", DialogKind::Other, r"^Select login method:", &["2.1.197"]),
     row("security-notes", DialogKind::Other, r"^Security notes:", &["2.1.197"]),
     // Its first option starts a paid turn.
-    row("settings-error", DialogKind::Other, r"^Settings Error$", BOTH)
-        .harmless("Continue without these settings"),
-    row(
-        "settings-warning",
-        DialogKind::Other,
-        r"^Settings Warning$|^The values listed above were skipped",
-        BOTH,
-    )
-    .harmless("Continue"),
+    row("settings-error", DialogKind::Other, r"^Settings Error$", BOTH).harmless("Continue without these settings"),
+    row("settings-warning", DialogKind::Other, r"^Settings Warning$|^The values listed above were skipped", BOTH)
+        .harmless("Continue"),
     row("project-mcp", DialogKind::Other, r"^(\d+ )?[Nn]ew MCP servers? found in this project", BOTH),
     row("imports", DialogKind::Other, r"^Allow external CLAUDE\.md file imports\?", BOTH)
         .harmless("No, disable external imports")
@@ -86,12 +75,7 @@ pub static KNOWN: &[Known] = &[
         BOTH,
     ),
     row("question-review", DialogKind::Question, r"^Review your answers$", BOTH),
-    row(
-        "permission",
-        DialogKind::Permission,
-        r"^Do you want to (proceed|make|create|allow|overwrite|run|use|read|write|edit|fetch|search)\b",
-        BOTH,
-    ),
+    row("permission", DialogKind::Permission, r"^Do you want to (proceed|make|create|allow|overwrite|run|use|read|write|edit|fetch|search)\b", BOTH),
 ];
 
 /// The row that matches one of `lines`, which are trimmed; the table's order decides.

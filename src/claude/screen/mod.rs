@@ -66,8 +66,7 @@ pub fn read(screen: &Screen) -> Reading {
     let floor = found.as_ref().map_or(0, |found| found.bottom + 1);
     let dialog = detect::find(screen, floor);
     let found = found.filter(|_| dialog.is_none());
-    let (top, bottom) =
-        found.as_ref().map_or((rows.len(), rows.len()), |found| (found.top, found.bottom + 1));
+    let (top, bottom) = found.as_ref().map_or((rows.len(), rows.len()), |found| (found.top, found.bottom + 1));
     let above: Vec<&str> = rows.iter().take(top).rev().copied().collect();
     let footer = rows.get(bottom..).unwrap_or_default();
     let near = |rule: Rule| {
@@ -82,8 +81,7 @@ pub fn read(screen: &Screen) -> Reading {
     Reading {
         working: spinner.is_some(),
         interrupted: found.is_some() && last_said(&above).is_some_and(|row| Rule::Interrupted.matches(row)),
-        waiting_for_permission: found.is_some()
-            && above.iter().take(6).any(|row| Rule::HeldBack.matches(row)),
+        waiting_for_permission: found.is_some() && above.iter().take(6).any(|row| Rule::HeldBack.matches(row)),
         exit_armed: near(Rule::ExitArmed),
         clear_armed: near(Rule::ClearArmed),
         queued: found.as_ref().is_some_and(|found| found.queued),

@@ -128,10 +128,7 @@ impl Actor {
         let receipt = Receipt::new(session, key, Delivery::Paste, text.len(), now);
         if !self.emit(crate::domain::EventData::Receipt(receipt.clone())) {
             let why = self.events.failing().unwrap_or("unknown").to_owned();
-            return Err(Refusal::new(
-                RefusalCode::StorageFailed,
-                format!("the journal cannot be written: {why}"),
-            ));
+            return Err(Refusal::new(RefusalCode::StorageFailed, format!("the journal cannot be written: {why}")));
         }
         self.receipts.add(receipt.clone(), text, typed.clone());
         self.deliver.queue.push_back(Outgoing { id: receipt.id, typed });
@@ -216,11 +213,7 @@ impl Actor {
             let key = if ours { keys::ESCAPE } else { keys::STASH };
             self.pty.write(key.to_vec(), None);
             self.timers.set(Timer::Deliver, if ours { BETWEEN_ESCAPES } else { BOX_CHANGES });
-            return if ours {
-                Stage::Clearing { since: now, again: false }
-            } else {
-                Stage::Stashing { since: now }
-            };
+            return if ours { Stage::Clearing { since: now, again: false } } else { Stage::Stashing { since: now } };
         }
         let Some(prompt) = self.deliver.queue.pop_front() else { return Stage::Rest };
         self.deliver.tokens += 1;
@@ -272,12 +265,7 @@ impl Actor {
             return Stage::Showing { prompt, since };
         }
         if !shown && self.view.input().is_some() {
-            self.advance(
-                prompt.id,
-                ReceiptState::Uncertain,
-                Timestamp::now(),
-                "the input box never showed it",
-            );
+            self.advance(prompt.id, ReceiptState::Uncertain, Timestamp::now(), "the input box never showed it");
             self.doubt();
             return Stage::Rest;
         }
@@ -358,6 +346,5 @@ fn is_empty(input: &InputBox) -> bool {
 fn shows(input: &InputBox, typed: &str) -> bool {
     let squeeze = |text: &str| text.split_whitespace().collect::<String>();
     let shown = squeeze(&input.text);
-    input.chips > 0
-        || (!shown.is_empty() && (squeeze(typed).contains(&shown) || shown.contains(&squeeze(typed))))
+    input.chips > 0 || (!shown.is_empty() && (squeeze(typed).contains(&shown) || shown.contains(&squeeze(typed))))
 }

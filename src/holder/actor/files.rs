@@ -38,8 +38,7 @@ pub(in crate::holder) struct Files {
 impl Files {
     /// Finds Claude Code's own directory from the session's environment.
     pub(super) fn new(environment: &BTreeMap<String, String>, inputs: mpsc::Sender<Input>) -> Self {
-        let configured =
-            environment.get("CLAUDE_CONFIG_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+        let configured = environment.get("CLAUDE_CONFIG_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
         let home = || environment.get("HOME").map(|home| Path::new(home).join(".claude"));
         let told = Arc::new(AtomicBool::new(false));
         let mark = told.clone();
@@ -147,11 +146,7 @@ impl Actor {
                 self.enqueued(|typed| prompt::same(typed, &text));
             }
             Fact::Joined { text } => {
-                self.receipt_proved(
-                    |typed| prompt::same(typed, &text),
-                    at,
-                    "transcript: joined the running turn",
-                );
+                self.receipt_proved(|typed| prompt::same(typed, &text), at, "transcript: joined the running turn");
             }
             Fact::Interrupted => {
                 self.withdraw(|open| open.ask.opened_at <= at, "the turn was interrupted");
@@ -160,10 +155,7 @@ impl Actor {
             Fact::ToolDone { tool_use_id, rejected } => {
                 let how = if rejected { How::Rejected } else { How::Approved };
                 let same = |id: &Option<String>| id.as_ref() == Some(&tool_use_id);
-                self.settle_in_terminal(
-                    |open| open.ask.via == AskVia::Hook && same(&open.ask.tool_use_id),
-                    how,
-                );
+                self.settle_in_terminal(|open| open.ask.via == AskVia::Hook && same(&open.ask.tool_use_id), how);
             }
             Fact::Failed { kind, text } => self.fail_turn(Source::Transcript, at, kind, text, "transcript"),
             Fact::ToolCalled { .. } | Fact::Said { .. } => {}
@@ -175,8 +167,7 @@ impl Actor {
         if self.live.as_ref() == Some(&live) {
             return;
         }
-        let changed =
-            self.live.as_ref().map(|old| (&old.activity, old.since)) != Some((&live.activity, live.since));
+        let changed = self.live.as_ref().map(|old| (&old.activity, old.since)) != Some((&live.activity, live.since));
         if self.claude_version.is_none() {
             self.claude_version.clone_from(&live.version);
         }
@@ -217,8 +208,7 @@ impl Actor {
         match activity {
             Activity::Idle | Activity::Shell => {
                 self.doubt_asks();
-                if matches!(word, StatusWord::Starting | StatusWord::Unknown) && !self.receipts.any_written()
-                {
+                if matches!(word, StatusWord::Starting | StatusWord::Unknown) && !self.receipts.any_written() {
                     self.signal(Source::Live, since, &Signal::Ready, what);
                     self.ready();
                 } else if self.receipts.any_on_the_way() || self.held_stop.is_some() {
@@ -256,12 +246,7 @@ impl Actor {
         let word = self.status.current().word();
         match live.activity {
             Some(Activity::Busy) if word == StatusWord::Idle => {
-                self.signal(
-                    Source::Live,
-                    now,
-                    &Signal::TurnStarted,
-                    "live file: still busy after the turn's end",
-                );
+                self.signal(Source::Live, now, &Signal::TurnStarted, "live file: still busy after the turn's end");
             }
             Some(Activity::Idle | Activity::Shell) if word == StatusWord::Working => {
                 self.doubt_written(LOST_AFTER);

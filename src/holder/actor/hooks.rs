@@ -181,14 +181,7 @@ impl Actor {
     }
 
     /// Ends the turn with a failure.
-    pub(super) fn fail_turn(
-        &mut self,
-        source: Source,
-        at: Timestamp,
-        kind: ErrorKind,
-        message: String,
-        what: &str,
-    ) {
+    pub(super) fn fail_turn(&mut self, source: Source, at: Timestamp, kind: ErrorKind, message: String, what: &str) {
         let what = format!("{what}: {message}");
         let signal = if kind == ErrorKind::RateLimit {
             let resets_at = crate::claude::limit::resets_at(&message, at);
@@ -207,9 +200,7 @@ impl Actor {
         let current = self.conversation.chain().last().copied();
         let reason = match &call.event {
             // A fork's start still names the conversation it was copied from (2.1.197).
-            HookEvent::SessionStart { .. } if spec.fork && Some(id) == spec.resume && current.is_none() => {
-                return;
-            }
+            HookEvent::SessionStart { .. } if spec.fork && Some(id) == spec.resume && current.is_none() => return,
             HookEvent::SessionStart { source } => source.clone(),
             HookEvent::SessionEnd { .. } => return,
             _ if current.is_none() => if spec.fork { "fork" } else { "startup" }.to_owned(),
