@@ -88,8 +88,8 @@ Exit codes:
   6    the session ended meanwhile
   130  stopped by Ctrl-C
 
-Answers go to stdout, progress and errors to stderr. With --json the answer is one JSON document, and an error is
-{code, message, hint, details?} on stderr.
+Answers go to stdout, progress and errors to stderr. With --json the answer is
+one JSON document, and an error is {code, message, hint, details?} on stderr.
 A SESSION is its id, a unique prefix of at least 6 characters, or its name.";
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! The command line: one verb a file, each one call into [`crate::ops`] and its rendering.
 //!
-//! Answers go to stdout, progress and errors to stderr ([`out`]); what a script needs is in the exit code
-//! ([`exit`]). No verb needs a server. The roles that are no verbs (MCP server, holder, hook, rehearsal) are
+//! Answers go to stdout, progress and errors to stderr (`out`); what a script needs is in the exit code
+//! (`exit`). No verb needs a server. The roles that are no verbs (MCP server, holder, hook, rehearsal) are
 //! named here only for the parser; `main` runs them.
+
+#![allow(clippy::result_large_err, reason = "an error is built once, on the way out of a program that ends")]
 
 mod approve;
 mod args;

@@ -133,6 +133,7 @@ fn render(message: &Message, full: bool) -> String {
         ContentType::Thinking => (format!("{who} thinks"), false),
         ContentType::ToolUse => (format!("tool {tool}"), true),
         ContentType::ToolResult => (format!("result {tool}"), true),
+        ContentType::ToolError => (format!("failure {tool}"), true),
         ContentType::Attachment => (format!("{who} attaches"), false),
         ContentType::Error => ("error".to_owned(), false),
     };

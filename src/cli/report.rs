@@ -32,7 +32,8 @@ pub(super) enum Ended {
     /// The turn failed or was interrupted elsewhere.
     TurnFailed,
     /// The session ended meanwhile.
-    SessionEnded,
+    #[serde(rename = "session_ended")]
+    SessionGone,
     /// The prompt was refused, or nothing says whether it arrived.
     NotDelivered,
     /// Ctrl-C stopped the turn.
@@ -47,7 +48,7 @@ impl Ended {
             Self::NeedsAnswer => Exit::NeedsAnswer,
             Self::TimedOut => Exit::TimedOut,
             Self::TurnFailed => Exit::TurnFailed,
-            Self::SessionEnded => Exit::SessionEnded,
+            Self::SessionGone => Exit::SessionEnded,
             Self::NotDelivered => Exit::Failed,
             Self::Interrupted => Exit::Interrupted,
         }
@@ -112,7 +113,7 @@ pub(super) fn judge(session: &Session, receipt: Option<&Receipt>, now: Timestamp
         | None => {}
     }
     match session.status {
-        StatusWord::Ended => Verdict::Over(Ended::SessionEnded),
+        StatusWord::Ended => Verdict::Over(Ended::SessionGone),
         StatusWord::Error | StatusWord::RateLimited if !pending(state) => Verdict::Over(Ended::TurnFailed),
         StatusWord::Idle if state.is_none() => Verdict::Over(Ended::Done),
         StatusWord::Idle if !pending(state) && older(session.since, now, GRACE) => Verdict::Over(Ended::Done),
@@ -144,10 +145,10 @@ fn by_outcome(session: &Session, receipt: Option<&Receipt>) -> Ended {
     match receipt.and_then(|receipt| receipt.outcome) {
         Some(Outcome::Completed) => Ended::Done,
         Some(Outcome::Interrupted | Outcome::Failed) => Ended::TurnFailed,
-        Some(Outcome::SessionEnded) => Ended::SessionEnded,
+        Some(Outcome::SessionEnded) => Ended::SessionGone,
         None => match Exit::of_status(session.status) {
             Exit::TurnFailed => Ended::TurnFailed,
-            Exit::SessionEnded => Ended::SessionEnded,
+            Exit::SessionEnded => Ended::SessionGone,
             Exit::Done
             | Exit::Failed
             | Exit::Usage
@@ -214,7 +215,7 @@ mod tests {
     )]
     #[case::failed(StatusWord::Error, ReceiptState::Submitted, None, Verdict::Over(Ended::TurnFailed))]
     #[case::limit(StatusWord::RateLimited, ReceiptState::Submitted, None, Verdict::Over(Ended::TurnFailed))]
-    #[case::gone(StatusWord::Ended, ReceiptState::Written, None, Verdict::Over(Ended::SessionEnded))]
+    #[case::gone(StatusWord::Ended, ReceiptState::Written, None, Verdict::Over(Ended::SessionGone))]
     #[case::refused(StatusWord::Starting, ReceiptState::Refused, None, Verdict::Over(Ended::NotDelivered))]
     #[case::uncertain(StatusWord::Idle, ReceiptState::Uncertain, None, Verdict::Over(Ended::NotDelivered))]
     #[case::uncertain_at_work(StatusWord::Working, ReceiptState::Uncertain, None, Verdict::GoOn)]

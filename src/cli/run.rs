@@ -115,9 +115,18 @@ async fn drive(cx: &Cx, turn: &mut Turn) -> Result<Ended, OpError> {
     loop {
         let detail = follower.detail().await?;
         turn.see(cx, detail.session, detail.receipts);
-        turn.hear(cx, follower.messages().await?);
+        // A holder that does not answer just now may do so a moment later, or turn out to have ended.
+        let missed = match follower.messages().await {
+            Ok(messages) => {
+                turn.hear(cx, messages);
+                None
+            }
+            Err(error) if error.code == ErrorCode::HolderUnreachable => Some(error),
+            Err(error) => return Err(error),
+        };
         match judge(&turn.session, turn.receipt.as_ref(), Timestamp::now()) {
             Verdict::GoOn => {}
+            Verdict::Over(Ended::Done) => return missed.map_or(Ok(Ended::Done), Err),
             Verdict::Over(ended) => return Ok(ended),
             Verdict::Ask if cx.out.json || !cx.out.has_person() => return Ok(Ended::NeedsAnswer),
             Verdict::Ask => {
@@ -261,7 +270,7 @@ fn closing(turn: &Turn, outcome: Ended) -> String {
         }
         Ended::TimedOut => format!("timed out; session {id} goes on: aegis wait {id}, aegis read {id}"),
         Ended::TurnFailed => format!("the turn failed: {}", text::summary(session)),
-        Ended::SessionEnded => format!("the session ended: {}", text::summary(session)),
+        Ended::SessionGone => format!("the session ended: {}", text::summary(session)),
         Ended::NotDelivered => match &turn.receipt {
             Some(receipt) => {
                 format!("the prompt was not delivered: {}; session {id}", text::receipt(receipt))

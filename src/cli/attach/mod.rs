@@ -1,7 +1,7 @@
 //! `aegis attach`: this terminal becomes a session's terminal, until the detach key or the session's end.
 //!
-//! Keys go through as the bytes they came as. Output goes through but for queries ([`queries`]). The terminal is put
-//! back on every way out ([`terminal`]).
+//! Keys go through as the bytes they came as. Output goes through but for queries (`queries`). The terminal is put
+//! back on every way out (`terminal`).
 
 mod keys;
 mod queries;
@@ -35,7 +35,7 @@ pub struct AttachArgs {
     /// Only look: keys do nothing, the session keeps its size, and q or Ctrl-C detach too
     #[arg(long, short)]
     pub watch: bool,
-    /// The key that detaches and leaves the session running: ctrl-] or another ctrl-<character>
+    /// The key that detaches and leaves the session running: ctrl with a letter or one of ] \ ^ _
     #[arg(long, value_name = "KEY", default_value = "ctrl-]")]
     pub detach_key: DetachKey,
 }

@@ -8,11 +8,11 @@ use crate::cli::{Cx, health, text};
 use crate::domain::{ErrorCode, OpError, Session};
 use crate::ops::{ListSessions, ServerHealth, SessionRef, StewardPlace};
 
-/// The longest path a socket may have everywhere, without its end mark; Linux has four more.
-const LONGEST_SOCKET: usize = 103;
+/// The longest path of a socket that is used, in bytes. Systems take 104 (with its end) or 108.
+const LONGEST_SOCKET: usize = 100;
 
-/// What a socket's name adds to its directory: a separator, an id, an ending.
-const SOCKET_NAME: usize = 1 + 36 + ".sock".len();
+/// What a socket's name adds to its directory: a separator and an id.
+const SOCKET_NAME: usize = 1 + 36;
 
 /// The program is there and of a version that works.
 pub(super) fn claude(health: &ServerHealth) -> Check {
@@ -36,7 +36,7 @@ pub(super) fn sockets(dir: &Path) -> Check {
     let length = dir.as_os_str().len() + SOCKET_NAME;
     if length > LONGEST_SOCKET {
         let found = format!("{}: socket paths of {length} bytes, {LONGEST_SOCKET} fit", dir.display());
-        return Check::bad(NAME, found, "set XDG_RUNTIME_DIR to a directory with a shorter path");
+        return Check::bad(NAME, found, "set runtimeDir in the configuration to a shorter path");
     }
     if !dir.exists() {
         return Check::good(NAME, format!("{} (made when first needed)", dir.display()));
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn a_long_socket_path_is_refused_before_a_session_finds_out() {
         let check = sockets(Path::new(&format!("/{}", "x".repeat(80))));
-        assert!(!check.ok && check.next.unwrap().contains("XDG_RUNTIME_DIR"));
+        assert!(!check.ok && check.next.unwrap().contains("runtimeDir"));
         assert!(sockets(Path::new("/run/user/1000/missing")).ok);
     }
 

@@ -44,7 +44,7 @@ fn span(span: Duration) -> String {
         0 => "now".into(),
         1..60 => format!("{seconds}s"),
         60..3600 => format!("{}m", seconds / 60),
-        3600..86_400 if seconds / 3600 < 10 && seconds / 60 % 60 != 0 => {
+        3600..86_400 if seconds / 3600 < 10 && !(seconds / 60).is_multiple_of(60) => {
             format!("{}h{}m", seconds / 3600, seconds / 60 % 60)
         }
         3600..86_400 => format!("{}h", seconds / 3600),
