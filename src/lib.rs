@@ -1,5 +1,6 @@
 //! Aegis.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs))]
+pub mod app;
 pub mod claude;
 pub mod cli;
 pub mod config;

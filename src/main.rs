@@ -1,2 +1,117 @@
-//! Aegis.
-fn main() {}
+//! Picks the role that the process plays; the only place where it ends.
+
+mod rehearse;
+
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use aegis::app::{App, Surroundings};
+use aegis::claude::launch::{SECRET_VARIABLE, SOCKET_VARIABLE};
+use aegis::cli::{self, Cli, Command, Doctoring, McpArgs};
+use aegis::domain::OpError;
+use aegis::engine::steward;
+use aegis::{holder, mcp};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let Cli { config, mcp, command } = cli::parse();
+    let surroundings = match Surroundings::read(config) {
+        Ok(surroundings) => surroundings,
+        Err(error) => return fail(&error),
+    };
+    log_to_stderr(&surroundings);
+    match command {
+        // These two start without a runtime: one must detach first, the other must be quick.
+        Some(Command::Holder { session_dir: _ }) => hold(),
+        Some(Command::Hook { event }) => hook(&surroundings, &event),
+        Some(Command::Rehearse(args)) => run(rehearse::run(args, surroundings)),
+        None => serve(surroundings, mcp),
+        Some(Command::Mcp(args)) => serve(surroundings, McpArgs { tools: args.tools.or(mcp.tools) }),
+        Some(verb) => match surroundings.build() {
+            Ok(app) => run(run_verb(verb, app)),
+            Err(error) => fail(&error),
+        },
+    }
+}
+
+/// Stdout belongs to answers; everything else is told on stderr.
+fn log_to_stderr(surroundings: &Surroundings) {
+    let wanted = surroundings.variable("AEGIS_LOG").filter(|level| !level.is_empty());
+    // rmcp tells whole requests, prompts among them.
+    let filter = format!("{},rmcp=error", wanted.as_deref().unwrap_or("warn"));
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn,rmcp=error"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
+}
+
+fn hold() -> ExitCode {
+    match holder::run::run(io::stdin().lock(), io::stdout()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the holder ends");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Always succeeds: Claude Code goes on without us if anything is wrong.
+fn hook(surroundings: &Surroundings, event: &str) -> ExitCode {
+    let (Some(socket), Some(secret)) =
+        (surroundings.variable(SOCKET_VARIABLE), surroundings.variable(SECRET_VARIABLE))
+    else {
+        return ExitCode::SUCCESS;
+    };
+    match holder::hook::run(event, Path::new(&socket), secret, io::stdin().lock()) {
+        Ok(answer) => drop(io::stdout().write_all(answer.as_bytes())),
+        Err(error) => tracing::debug!(%error, "the event did not reach the holder"),
+    }
+    ExitCode::SUCCESS
+}
+
+fn serve(surroundings: Surroundings, args: McpArgs) -> ExitCode {
+    let app = match surroundings.build() {
+        Ok(app) => app,
+        Err(error) => return fail(&error),
+    };
+    let set = match args.tools.unwrap_or_default() {
+        cli::ToolSet::Core => mcp::ToolSet::Core,
+        cli::ToolSet::Full => mcp::ToolSet::Full,
+    };
+    run(async move {
+        let steward = tokio::spawn(steward::serve(app.engine.clone()));
+        let served = mcp::serve_stdio(app.aegis(), app.caller("mcp"), set).await;
+        steward.abort();
+        match served {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                tracing::error!(%error, "the MCP connection failed");
+                ExitCode::FAILURE
+            }
+        }
+    })
+}
+
+async fn run_verb(verb: Command, app: App) -> ExitCode {
+    let rehearse: Option<cli::Rehearsal> = Some(Box::new(|| Box::pin(rehearse::checks())));
+    let doctoring = Doctoring { socket_dir: Some(app.paths.socket_dir.clone()), rehearse };
+    cli::run_with(verb, app.aegis(), app.caller("cli"), doctoring).await
+}
+
+/// Runs to the end, and leaves without waiting for threads that only read or wait.
+fn run(role: impl Future<Output = ExitCode>) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "no runtime");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(role);
+    runtime.shutdown_background();
+    code
+}
+
+fn fail(error: &OpError) -> ExitCode {
+    let _ = writeln!(io::stderr(), "error: {error}\nhint: {}", error.hint);
+    ExitCode::FAILURE
+}

@@ -7,6 +7,7 @@
 pub mod api;
 pub mod home;
 pub mod install;
+pub mod story;
 
 pub use api::{Reply, Rule, Script, ScriptedApi};
 pub use home::ScratchHome;

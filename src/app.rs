@@ -1,0 +1,101 @@
+//! The composition root: the only place that reads the environment and builds things.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::claude::launch::SESSION_VARIABLE;
+use crate::config::{Config, Paths, Sources};
+use crate::domain::{ErrorCode, OpError, SessionId};
+use crate::engine::{Engine, Parts};
+use crate::ops::{Aegis, Caller};
+use crate::store::SqliteStore;
+
+/// What the process was given by its surroundings.
+pub struct Surroundings {
+    /// Environment, working directory, home, and the configuration file that was named.
+    pub sources: Sources,
+    /// The `aegis` program itself.
+    pub program: PathBuf,
+}
+
+impl Surroundings {
+    /// Reads them from the process.
+    ///
+    /// # Errors
+    ///
+    /// When the process has no working directory or cannot tell its own program.
+    pub fn read(config: Option<PathBuf>) -> Result<Self, OpError> {
+        let failed = |what: &str, error: std::io::Error| OpError::new(ErrorCode::Internal, format!("{what}: {error}"));
+        let cwd = std::env::current_dir().map_err(|error| failed("no working directory", error))?;
+        let program = std::env::current_exe().map_err(|error| failed("the program cannot be found", error))?;
+        let env: BTreeMap<String, OsString> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
+            .collect();
+        let home = env.get("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+        Ok(Self { sources: Sources { file: config, cwd, home, env }, program })
+    }
+
+    /// The variable as text, if it is set.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<String> {
+        self.sources.env.get(name)?.to_str().map(str::to_owned)
+    }
+
+    /// Builds everything.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_argument` for a bad configuration, `storage_failed` for directories and the store.
+    pub fn build(self) -> Result<App, OpError> {
+        let invalid = |what: String| {
+            OpError::new(ErrorCode::InvalidArgument, what).hint("correct the configuration and start again")
+        };
+        let storage = |what: String| OpError::new(ErrorCode::StorageFailed, what);
+        let config = Config::load(&self.sources).map_err(|error| invalid(error.to_string()))?.config;
+        let paths = Paths::resolve(&config, &self.sources).map_err(|error| storage(error.to_string()))?;
+        paths.create().map_err(|error| storage(error.to_string()))?;
+        let store = SqliteStore::open(&paths.database)
+            .map_err(|error| OpError::new(error.code(), error.to_string()))?;
+        let inside = self.variable(SESSION_VARIABLE).and_then(|id| id.parse::<SessionId>().ok());
+        let environment: BTreeMap<String, String> = self
+            .sources
+            .env
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.into_string().ok()?)))
+            .collect();
+        let engine = Engine::new(Parts {
+            store: Arc::new(store),
+            config,
+            paths: paths.clone(),
+            environment,
+            aegis: self.program,
+        });
+        Ok(App { engine: Arc::new(engine), paths, inside })
+    }
+}
+
+/// Everything, built.
+pub struct App {
+    /// Sessions as running things.
+    pub engine: Arc<Engine>,
+    /// Where files are.
+    pub paths: Paths,
+    /// The session that this process runs inside of.
+    pub inside: Option<SessionId>,
+}
+
+impl App {
+    /// The operations.
+    #[must_use]
+    pub fn aegis(&self) -> Aegis {
+        Aegis::new(self.engine.clone())
+    }
+
+    /// Whoever calls through this surface.
+    #[must_use]
+    pub fn caller(&self, surface: &str) -> Caller {
+        Caller { surface: surface.into(), inside: self.inside }
+    }
+}
