@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use aegis::app::Surroundings;
@@ -23,7 +23,7 @@ pub(crate) async fn run(args: RehearseArgs, surroundings: Surroundings) -> ExitC
         say(&format!("Claude Code {} at {}", found.version, found.executable.display()));
     }
     let version = found.version.clone();
-    let played = play(found, surroundings.program, |step| {
+    let played = play(found, surroundings, |step| {
         if !json {
             let mark = if step.ok { "✓" } else { "✗" };
             say(&format!("{mark} {:<26} {:>6.2} s  {}", step.name, seconds(step), step.seen));
@@ -48,7 +48,7 @@ pub(crate) async fn checks() -> Result<Vec<Check>, OpError> {
     let surroundings = Surroundings::read(None)?;
     let found = find(&RehearseArgs::default(), &surroundings).await?;
     let version = found.version.clone();
-    let steps = play(found, surroundings.program, |_| {}).await?;
+    let steps = play(found, surroundings, |_| {}).await?;
     let check = |step: Step| {
         let name = format!("rehearsal: {}", step.name);
         if step.ok {
@@ -77,7 +77,7 @@ async fn find(args: &RehearseArgs, surroundings: &Surroundings) -> Result<Claude
     })
 }
 
-async fn play(claude: Claude, program: PathBuf, tell: impl FnMut(&Step)) -> Result<Vec<Step>, OpError> {
+async fn play(claude: Claude, surroundings: Surroundings, tell: impl FnMut(&Step)) -> Result<Vec<Step>, OpError> {
     let failed = |what: String| OpError::new(ErrorCode::Internal, what);
     let api = ScriptedApi::start(story::script()).await.map_err(|fault| failed(fault.to_string()))?;
     let scratch = tempfile::tempdir().map_err(|error| failed(error.to_string()))?;
@@ -88,7 +88,9 @@ async fn play(claude: Claude, program: PathBuf, tell: impl FnMut(&Step)) -> Resu
         .trust(&work_dir)
         .at(root.join("home"))
         .map_err(|fault| failed(fault.to_string()))?;
-    let app = Surroundings { sources: sources(&home, &root, &claude.executable), program }.build()?;
+    let mut sources = sources(&home, &root, &claude.executable);
+    sources.env.extend(surroundings.sources.env.get("AEGIS_LOG").map(|level| ("AEGIS_LOG".into(), level.clone())));
+    let app = Surroundings { sources, program: surroundings.program }.build()?;
     let (aegis, caller) = (app.aegis(), app.caller("rehearsal"));
     let stage = Stage { aegis: &aegis, caller: &caller, api: &api, work_dir: &work_dir };
     Ok(story::play(&stage, tell).await)

@@ -7,5 +7,9 @@ mod config;
 mod mcp;
 /// The committed schemas are the ones that the types give.
 mod schemas;
+/// The real Claude Code against the scripted API, on both pinned versions.
+mod real;
 /// The contract of the store, and what many processes do to one file.
 mod store;
+/// A hermetic laboratory, and what tests do in it.
+mod support;

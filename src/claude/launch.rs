@@ -120,6 +120,8 @@ pub fn environment(
         caller.iter().filter(|(name, _)| passes(name)).map(|(k, v)| (k.clone(), v.clone())).collect();
     // What our terminal is, whatever the caller sits at.
     env.insert("TERM".into(), "xterm-256color".into());
+    // Marks each frame's end, so that the screen is read only when it is whole; 2.1.197 does not ask for it.
+    env.insert("CLAUDE_CODE_FORCE_SYNC_OUTPUT".into(), "1".into());
     env.extend(own.iter().map(|(k, v)| (k.clone(), v.clone())));
     env.retain(|name, _| !never(name));
     env
@@ -193,6 +195,7 @@ mod tests {
             env,
             map(&[
                 ("ANTHROPIC_BASE_URL", "http://127.0.0.1"),
+                ("CLAUDE_CODE_FORCE_SYNC_OUTPUT", "1"),
                 ("CLAUDE_CODE_USE_BEDROCK", "1"),
                 ("FOO", "bar"),
                 ("HOME", "/h"),

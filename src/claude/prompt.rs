@@ -1,9 +1,11 @@
 //! A prompt on its way into the input box: what may be typed, and how the same text comes back.
 //!
 //! Measured on 2.1.197 and 2.1.330: a first `!` runs a shell line, a first `/` a command, `exit` and its like end
-//! the program, and a backslash at the end swallows Enter. One space before keeps the first two as text, a full
-//! stop the third, a space after (which Claude Code trims again) the fourth.
+//! the program, a backslash at the end swallows Enter, and a mention at the end lets Enter choose a file. One space
+//! before keeps the first as text; for a command that is enough in 2.1.197, while 2.1.330 wants it pasted as a
+//! block; a full stop keeps the third, a space after (which Claude Code trims again) the last two.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
@@ -47,6 +49,10 @@ impl fmt::Display for Unsendable {
 /// Words that end Claude Code when they are all there is (2.1.197; more for editors' habits).
 const EXIT_WORDS: &[&str] = &["exit", "quit", ":q", ":q!", ":wq", ":wq!"];
 
+/// More lines than this, and Claude Code keeps a paste as a block, which it never takes for a command (2.1.330).
+/// Line ends at the end of a prompt are trimmed again.
+const BLOCK: &str = "\n\n\n\n";
+
 /// Gives the text to type so that it is taken as text, or says why it cannot be sent.
 ///
 /// # Errors
@@ -62,8 +68,9 @@ pub fn typed(text: &str, limit: usize) -> Result<String, Unsendable> {
     if let Some((at, c)) = text.chars().enumerate().find(|(_, c)| is_forbidden(*c)) {
         return Err(Unsendable::Control { code: u32::from(c), at });
     }
-    let mut typed = String::with_capacity(text.len() + 2);
-    if text.trim_start().starts_with(['/', '!']) && !text.starts_with([' ', '\t']) {
+    let mut typed = String::with_capacity(text.len() + 8);
+    let start = text.trim_start();
+    if start.starts_with(['/', '!']) && !text.starts_with([' ', '\t']) {
         typed.push(' ');
     }
     typed.push_str(text);
@@ -72,8 +79,13 @@ pub fn typed(text: &str, limit: usize) -> Result<String, Unsendable> {
         typed.truncate(typed.trim_end().len());
         typed.push('.');
     }
-    if text.trim_end().ends_with('\\') {
+    // A mention at the end has a list of files open, and Enter would choose from it; a blank closes it.
+    let mention = shown.split_whitespace().next_back().is_some_and(|word| word.starts_with('@'));
+    if shown.ends_with('\\') || mention {
         typed.push(' ');
+    }
+    if start.starts_with('/') {
+        typed.push_str(BLOCK);
     }
     Ok(typed)
 }
@@ -87,10 +99,22 @@ pub fn fits_argument(text: &str, limit: usize) -> bool {
 }
 
 /// Tells whether `seen`, as Claude Code reports it, is the text that was typed. It normalises to NFC, turns tabs
-/// into four spaces and line ends into `\n`, and trims (2.1.197).
+/// into four spaces and line ends into `\n`, and trims (2.1.197); around a block it puts tags (2.1.330).
 #[must_use]
 pub fn same(typed: &str, seen: &str) -> bool {
-    typed == seen || normal(typed).eq(normal(seen))
+    typed == seen || normal(typed).eq(normal(&unwrapped(seen)))
+}
+
+/// Takes the tags off a pasted block: `<pasted_content id="1a2b">`, a line end, the text, a line end,
+/// `</pasted_content id="1a2b">` (2.1.330).
+#[must_use]
+pub fn unwrapped(text: &str) -> Cow<'_, str> {
+    let inner = || {
+        let rest = text.trim().strip_prefix("<pasted_content id=\"")?;
+        let (id, rest) = rest.split_once("\">\n")?;
+        rest.strip_suffix(&format!("\n</pasted_content id=\"{id}\">"))
+    };
+    inner().map_or(Cow::Borrowed(text), Cow::Borrowed)
 }
 
 fn normal(text: &str) -> impl Iterator<Item = char> + '_ {
@@ -124,14 +148,15 @@ mod tests {
     #[rstest]
     #[case::plain("hello", "hello")]
     #[case::shell_line("!ls", " !ls")]
-    #[case::command("/cost", " /cost")]
-    #[case::command_after_a_line("\n/cost", " \n/cost")]
-    #[case::spaced_already(" /cost", " /cost")]
-    #[case::path("/etc/hosts is a path", " /etc/hosts is a path")]
+    #[case::command("/cost", " /cost\n\n\n\n")]
+    #[case::command_after_a_line("\n/cost", " \n/cost\n\n\n\n")]
+    #[case::spaced_already(" /cost", " /cost\n\n\n\n")]
+    #[case::path("/etc/hosts is a path", " /etc/hosts is a path\n\n\n\n")]
     #[case::exit("exit", "exit.")]
     #[case::exit_with_space(" Exit \n", " Exit.")]
     #[case::vim(":q", ":q.")]
     #[case::backslash("a\\", "a\\ ")]
+    #[case::mention("look at @src", "look at @src ")]
     #[case::lines("a\nb\tc", "a\nb\tc")]
     fn text_stays_text(#[case] text: &str, #[case] expected: &str) {
         assert_eq!(typed(text, LIMIT).as_deref(), Ok(expected));
@@ -157,6 +182,7 @@ mod tests {
     #[case::tab("a\tb", "a    b", true)]
     #[case::line_ends("a\r\nb\rc", "a\nb\nc", true)]
     #[case::trimmed("  a\n", "a", true)]
+    #[case::block("a\nb\n", "\n\n<pasted_content id=\"1a\">\na\nb\n</pasted_content id=\"1a\">\n", true)]
     #[case::other("a", "b", false)]
     #[case::longer("a", "a b", false)]
     fn the_same_text_is_known_again(#[case] typed: &str, #[case] seen: &str, #[case] expected: bool) {

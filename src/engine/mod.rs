@@ -15,6 +15,8 @@ mod names;
 mod program;
 mod read;
 pub mod steward;
+#[cfg(test)]
+pub(crate) mod testing;
 mod turn;
 mod types;
 mod wait;

@@ -15,7 +15,6 @@ use tokio::time::{Instant, timeout};
 
 use super::guard::WAIT;
 use super::{McpDoor, ServeError, ToolSet, serve};
-use crate::engine::Engine;
 use crate::ops::{Aegis, Caller};
 
 /// What an end may take here: an idle machine needs the grace and a millisecond; a busy one is not the server's
@@ -26,7 +25,7 @@ type Answer = Result<CallToolResponse, ErrorData>;
 
 fn door() -> McpDoor {
     let caller = Caller { surface: "mcp".into(), inside: None };
-    McpDoor::new(Aegis::new(Arc::new(Engine {})), caller, ToolSet::Full)
+    McpDoor::new(Aegis::new(Arc::new(crate::engine::testing::engine())), caller, ToolSet::Full)
 }
 
 fn with_tool<F>(mut door: McpDoor, name: &'static str, call: F) -> McpDoor

@@ -62,7 +62,7 @@ pub fn script() -> Script {
                 Reply::text("Thank you for the answer."),
             ],
         )
-        .on("REHEARSE the first of two", [Reply::text("First done.").held("first", HoldAt::Start)])
+        .on("REHEARSE the first of two", [Reply::text("First done.").held("first", HoldAt::End)])
         .on("REHEARSE the second of two", [Reply::text("Second done.")])
         .on("REHEARSE an endless turn", [Reply::text("Never said.").held("never", HoldAt::Start)])
         .on("REHEARSE a failure", [Reply::error(400)])
@@ -235,7 +235,7 @@ impl Stage<'_> {
             .await
             .map_err(|fault| fault.to_string())?;
         let receipt = self.send(id, "REHEARSE the second of two").await?;
-        if receipt.state != ReceiptState::Written {
+        if !matches!(receipt.state, ReceiptState::Written | ReceiptState::Submitted) {
             return Err(format!("the second receipt says {:?} while the first turn runs", receipt.state));
         }
         self.api.release("first");

@@ -1,9 +1,7 @@
 //! A client that knows nothing of MCP but its lines.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use aegis::engine::Engine;
 use aegis::mcp::{McpDoor, ServeError, ToolSet, serve};
 use aegis::ops::{Aegis, Caller};
 use serde_json::{Value, json};
@@ -32,7 +30,11 @@ pub(crate) struct Client {
 }
 
 pub(crate) fn aegis() -> Aegis {
-    Aegis::new(Arc::new(Engine {}))
+    let dir = tempfile::tempdir().unwrap().keep();
+    let env = [("AEGIS_STATE_DIR", dir.join("state")), ("AEGIS_RUNTIME_DIR", dir.join("run"))];
+    let env = env.into_iter().map(|(name, path)| (name.to_owned(), path.into_os_string())).collect();
+    let sources = aegis::config::Sources { file: None, cwd: dir.clone(), home: Some(dir), env };
+    aegis::app::Surroundings { sources, program: "aegis".into() }.build().unwrap().aegis()
 }
 
 impl Client {

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::line::content_text;
+use crate::claude::prompt::unwrapped;
 use crate::domain::{ContentType, Role};
 
 /// One message in the making: a line with several blocks has several.
@@ -82,7 +83,7 @@ fn user(json: &Value) -> Vec<Piece> {
         if foreign {
             Piece::new(Role::System, ContentType::Text, text.to_owned())
         } else {
-            Piece::prompt(text.to_owned(), prompt_id.clone())
+            Piece::prompt(unwrapped(text).into_owned(), prompt_id.clone())
         }
     };
     let blocks = match content {

@@ -210,6 +210,11 @@ impl Actor {
         let Some(input) = self.view.input() else { return Stage::Rest };
         if !is_empty(input) {
             let ours = self.deliver.last.as_ref().is_some_and(|last| shows(input, last));
+            if !ours && input.stashed {
+                // A second draft would push the first out of its place, and it would be lost (2.1.330).
+                self.refuse_next("somebody typed into the input box, and another draft is put aside already");
+                return Stage::Rest;
+            }
             let key = if ours { keys::ESCAPE } else { keys::STASH };
             self.pty.write(key.to_vec(), None);
             self.timers.set(Timer::Deliver, if ours { BETWEEN_ESCAPES } else { BOX_CHANGES });
@@ -315,8 +320,8 @@ impl Actor {
         self.deliver.queue.clear();
         self.deliver.stage = Stage::Rest;
         for id in self.receipts.pending() {
-            let written = self.receipts.get(id).is_some_and(|receipt| receipt.state == ReceiptState::Written);
-            let state = if written { ReceiptState::Uncertain } else { ReceiptState::Refused };
+            let untouched = self.receipts.get(id).is_some_and(|receipt| receipt.state == ReceiptState::Queued);
+            let state = if untouched { ReceiptState::Refused } else { ReceiptState::Uncertain };
             self.advance(id, state, at, "the session ended");
         }
     }
@@ -328,7 +333,7 @@ impl Actor {
         let at_hand = self.deliver.at_hand();
         for id in self.receipts.pending() {
             let old = self.receipts.get(id).is_some_and(|receipt| {
-                receipt.state == ReceiptState::Written
+                receipt.state != ReceiptState::Queued
                     && receipt.steps.last().is_some_and(|step| now.millis_since(step.at) > limit)
             });
             if old && at_hand != Some(id) {

@@ -139,18 +139,25 @@ impl Actor {
         match fact {
             Fact::Prompt { text, .. } => {
                 self.signal(Source::Transcript, at, &Signal::TurnStarted, "transcript: a prompt");
-                self.receipt_proved(|typed| prompt::same(typed, &text), at, "transcript: the prompt's entry");
+                self.prompt_stands(&text, at, "transcript: the prompt's entry");
             }
             Fact::Enqueued { text } => {
                 self.note(Source::Transcript, at, "transcript: a prompt was queued", None);
                 self.enqueued(|typed| prompt::same(typed, &text));
             }
             Fact::Joined { text } => {
-                self.receipt_proved(|typed| prompt::same(typed, &text), at, "transcript: joined the running turn");
+                self.prompt_stands(&text, at, "transcript: joined the running turn");
             }
             Fact::Interrupted => {
                 self.withdraw(|open| open.ask.opened_at <= at, "the turn was interrupted");
-                self.end_turn(Source::Transcript, at, Outcome::Interrupted, "transcript: interrupted");
+                // Alone it does not end the turn: 2.1.330 interrupts by itself when a prompt comes before the first
+                // word of an answer, and goes on with both. The live file tells the two apart.
+                let idle = |live: &Live| matches!(live.activity, Some(Activity::Idle | Activity::Shell));
+                if self.live.as_ref().is_none_or(idle) && !self.receipts.any_on_the_way() {
+                    self.end_turn(Source::Transcript, at, Outcome::Interrupted, "transcript: interrupted");
+                } else {
+                    self.note(Source::Transcript, at, "transcript: interrupted", None);
+                }
             }
             Fact::ToolDone { tool_use_id, rejected } => {
                 let how = if rejected { How::Rejected } else { How::Approved };

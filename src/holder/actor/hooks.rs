@@ -8,7 +8,7 @@ use super::timers::Timer;
 use super::{Actor, ReplyTo};
 use crate::claude::hook::{HookCall, HookEvent, ToolCall};
 use crate::claude::prompt;
-use crate::domain::{ErrorKind, How, Limit, Outcome, ReceiptState, Signal, Source, Timestamp, TurnError};
+use crate::domain::{ErrorKind, How, Limit, Outcome, ReceiptId, ReceiptState, Signal, Source, Timestamp, TurnError};
 use crate::wire::{HookReply, Refusal, RefusalCode};
 
 /// How long a reply may wait for tool results that hooks told and the transcript still lacks. Claude Code writes
@@ -88,12 +88,19 @@ impl Actor {
         // A stop still held belongs to the turn before.
         self.release_stop();
         self.read_files();
+        let during_a_turn = self.turn_runs;
         self.signal(Source::Hook, now, &Signal::TurnStarted, "hook UserPromptSubmit");
+        self.turn_runs = true;
         if let Some(id) = self.conversation.prompt_told(text, prompt_id, now) {
             self.announce_message(id);
         }
         let taken = |typed: &str| prompt::same(typed, text);
-        self.receipt_proved(taken, now, "hook UserPromptSubmit");
+        if let Some(id) = self.receipt_proved(taken, now, "hook UserPromptSubmit")
+            && during_a_turn
+        {
+            // 2.1.330 tells a prompt when it joins its own queue; its turn comes later.
+            self.receipts.mark_enqueued(id);
+        }
     }
 
     /// A tool ended: a sign of life, and the end of its ask.
@@ -130,6 +137,8 @@ impl Actor {
             }
             return;
         }
+        self.turn_runs = false;
+        self.stopped_at = Some(now);
         self.held_stop = Some(HeldStop { reply });
         if self.conversation.lacks_results() {
             self.timers.set(Timer::HeldStop, RESULTS_TIMEOUT);
@@ -162,6 +171,7 @@ impl Actor {
             self.note(source, at, what, Some(false));
             return;
         }
+        self.turn_runs = false;
         self.finish_receipts(outcome, at, what);
         if self.receipts.any_on_the_way() {
             self.note(source, at, format!("{what}; the next prompt is on its way"), Some(false));
@@ -173,6 +183,8 @@ impl Actor {
 
     fn on_failure(&mut self, now: Timestamp, kind: ErrorKind, message: String) {
         self.held_stop = None;
+        self.turn_runs = false;
+        self.stopped_at = Some(now);
         self.read_files();
         if let Some(id) = self.conversation.reply_told(&message, true, now) {
             self.announce_message(id);
@@ -222,10 +234,29 @@ impl Actor {
     }
 
     /// Marks the receipt of a prompt that Claude Code says it took.
-    pub(super) fn receipt_proved(&mut self, taken: impl Fn(&str) -> bool, at: Timestamp, evidence: &str) {
-        if let Some(id) = self.receipts.open_like(taken) {
+    pub(super) fn receipt_proved(
+        &mut self,
+        taken: impl Fn(&str) -> bool,
+        at: Timestamp,
+        evidence: &str,
+    ) -> Option<ReceiptId> {
+        let id = self.receipts.open_like(taken)?;
+        self.advance(id, ReceiptState::Submitted, at, evidence);
+        self.delivered(id);
+        Some(id)
+    }
+
+    /// A prompt stands in the conversation: it is proved, and if it was queued its turn is running, or over.
+    pub(super) fn prompt_stands(&mut self, text: &str, at: Timestamp, evidence: &str) {
+        let same = |typed: &str| prompt::same(typed, text);
+        let queued = self.receipts.enqueued_like(same);
+        self.receipt_proved(same, at, evidence);
+        if let Some(id) = queued.filter(|id| self.receipts.unqueue(*id))
+            && let Some(stopped) = self.stopped_at.filter(|stopped| *stopped >= at)
+        {
+            self.note(Source::Transcript, at, format!("{evidence}; its turn ended before this was seen"), None);
             self.advance(id, ReceiptState::Submitted, at, evidence);
-            self.delivered(id);
+            self.end_turn(Source::Hook, stopped.max(self.status.settled_at()), Outcome::Completed, "hook Stop");
         }
     }
 }

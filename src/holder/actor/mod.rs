@@ -116,6 +116,10 @@ pub(in crate::holder) struct Actor {
     active_at: Timestamp,
     /// The reply of a turn whose tool results are still on their way into the transcript.
     held_stop: Option<hooks::HeldStop>,
+    /// Whether a turn that a hook told has not been told to end.
+    turn_runs: bool,
+    /// When a hook last told the end of a turn.
+    stopped_at: Option<Timestamp>,
     /// Receipts of answers that are being given.
     answer_receipts: calls::AnswerReceipts,
     /// When an idle session was taken for new work.
@@ -168,6 +172,8 @@ impl Actor {
             background: Vec::new(),
             active_at: now,
             held_stop: None,
+            turn_runs: false,
+            stopped_at: None,
             answer_receipts: calls::AnswerReceipts::new(),
             leased_at: None,
             ending: None,

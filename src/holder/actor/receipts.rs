@@ -64,7 +64,18 @@ impl Receipts {
 
     /// Whether a prompt was handed over or is about to be, and is not yet proved.
     pub(super) fn any_on_the_way(&self) -> bool {
-        self.all.iter().rev().take(100).any(|receipt| receipt.state.pending())
+        !self.enqueued.is_empty() || self.all.iter().rev().take(100).any(|receipt| receipt.state.pending())
+    }
+
+    /// A queued prompt stands in the conversation now.
+    pub(super) fn unqueue(&mut self, id: ReceiptId) -> bool {
+        self.enqueued.remove(&id)
+    }
+
+    /// The oldest prompt in Claude Code's own queue whose text is like this.
+    pub(super) fn enqueued_like(&self, like: impl Fn(&str) -> bool) -> Option<ReceiptId> {
+        let queued = self.all.iter().filter(|receipt| self.enqueued.contains(&receipt.id)).map(|receipt| receipt.id);
+        queued.into_iter().find(|id| self.typed(*id).is_some_and(&like))
     }
 
     /// Whether a prompt was handed to Claude Code, and is not yet proved.
@@ -88,7 +99,8 @@ impl Receipts {
 
     /// Receipts that were typed or are still to be.
     pub(super) fn pending(&self) -> Vec<ReceiptId> {
-        self.all.iter().filter(|receipt| receipt.state.pending()).map(|receipt| receipt.id).collect()
+        let under_way = |receipt: &&Receipt| receipt.state.pending() || self.enqueued.contains(&receipt.id);
+        self.all.iter().filter(under_way).map(|receipt| receipt.id).collect()
     }
 
     fn get_mut(&mut self, id: ReceiptId) -> Option<&mut Receipt> {
@@ -104,8 +116,10 @@ impl Actor {
             return;
         }
         let receipt = receipt.clone();
-        if matches!(state, ReceiptState::Submitted | ReceiptState::TurnEnded | ReceiptState::Refused) {
+        if state.settled() && state != ReceiptState::Uncertain {
             self.receipts.typed.remove(&id);
+        }
+        if state.settled() {
             self.receipts.enqueued.remove(&id);
         }
         self.emit(EventData::Receipt(receipt));
@@ -114,6 +128,9 @@ impl Actor {
     /// Ends the turn of all receipts that it took.
     pub(super) fn finish_receipts(&mut self, outcome: Outcome, at: Timestamp, evidence: &str) {
         for id in self.receipts.in_state(ReceiptState::Submitted) {
+            if self.receipts.is_enqueued(id) {
+                continue;
+            }
             if let Some(receipt) = self.receipts.get_mut(id) {
                 receipt.outcome = Some(outcome);
             }

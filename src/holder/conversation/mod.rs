@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use index::{Entry, Index, Place};
 use tail::Tail;
 
+use crate::claude::prompt::unwrapped;
 use crate::claude::transcript::{Fact, Line, Piece};
 use crate::domain::{ContentType, ConversationId, LastMessage, MessagePage, MessageQuery, Role, Timestamp};
 
@@ -257,9 +258,10 @@ impl Conversation {
         if known || text.trim_start().starts_with("<task-notification>") {
             return None;
         }
-        let piece = Piece::prompt(text.to_owned(), prompt_id.clone());
-        let id = self.index.push(Entry::of(&piece, None, at, Place::Told(text.to_owned())));
-        self.prompts.push(Told { id, text: text.to_owned(), prompt_id, bound: false });
+        let text = unwrapped(text);
+        let piece = Piece::prompt(text.clone().into_owned(), prompt_id.clone());
+        let id = self.index.push(Entry::of(&piece, None, at, Place::Told(text.clone().into_owned())));
+        self.prompts.push(Told { id, text: text.into_owned(), prompt_id, bound: false });
         Some(id)
     }
 

@@ -1,0 +1,3 @@
+//! The real Claude Code against the scripted API, on both pinned versions.
+
+mod prompts;

@@ -1,0 +1,203 @@
+//! One laboratory.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use aegis::app::{App, Surroundings};
+use aegis::config::Sources;
+use aegis::ops::{Aegis, Caller};
+use aegis::rehearsal::{Claude, ScratchHome, Script, ScriptedApi};
+
+/// The `aegis` program under test.
+pub const AEGIS: &str = env!("CARGO_BIN_EXE_aegis");
+
+/// Installs a pinned version once into the target directory and gives its program.
+pub fn claude(version: &str) -> PathBuf {
+    static DATA: OnceLock<PathBuf> = OnceLock::new();
+    let data = DATA.get_or_init(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("claude-code"));
+    let path = std::env::var_os("PATH").unwrap();
+    Claude::install(version, data, &path).unwrap().executable
+}
+
+/// What a laboratory is to be like.
+pub struct LabBuilder {
+    version: String,
+    script: Script,
+    trusted: bool,
+    promotions: bool,
+    settings: Vec<(String, OsString)>,
+    home: Vec<(String, OsString)>,
+    without: Vec<String>,
+}
+
+impl LabBuilder {
+    /// The project is not trusted by Claude Code yet.
+    pub fn untrusted(mut self) -> Self {
+        self.trusted = false;
+        self
+    }
+
+    /// The home is one in which Claude Code shows its promotions.
+    pub fn with_promotions(mut self) -> Self {
+        self.promotions = true;
+        self
+    }
+
+    /// A variable for Aegis, and so for sessions if it passes.
+    pub fn var(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.settings.push((name.into(), value.into()));
+        self
+    }
+
+    /// A variable of the home left out.
+    pub fn without(mut self, name: &str) -> Self {
+        self.without.push(name.into());
+        self
+    }
+
+    /// A variable of the home.
+    pub fn home_var(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.home.push((name.into(), value.into()));
+        self
+    }
+
+    pub async fn build(self) -> Lab {
+        let program = tokio::task::spawn_blocking({
+            let version = self.version.clone();
+            move || claude(&version)
+        })
+        .await
+        .unwrap();
+        let dir = tempfile::Builder::new().prefix("aegis-test-").tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let project = root.join("project");
+        std::fs::create_dir(&project).unwrap();
+        let api = ScriptedApi::start(self.script).await.unwrap();
+        let mut home = ScratchHome::builder(api.url());
+        if self.trusted {
+            home = home.trust(&project);
+        }
+        if self.promotions {
+            home = home.with_promotions();
+        }
+        for (name, value) in self.home {
+            home = home.var(name, value);
+        }
+        for name in self.without {
+            home = home.without(name);
+        }
+        let home = home.at(root.join("home")).unwrap();
+        let mut env: BTreeMap<String, OsString> =
+            home.env().iter().map(|(name, value)| (name.to_str().unwrap().to_owned(), value.clone())).collect();
+        env.insert("AEGIS_STATE_DIR".into(), root.join("state").into());
+        env.insert("AEGIS_RUNTIME_DIR".into(), root.join("run").into());
+        env.insert("AEGIS_CLAUDE_PATH".into(), program.into());
+        env.insert("AEGIS_LOG".into(), "debug".into());
+        env.extend(self.settings);
+        Lab { dir: Some(dir), root, project, api, home, env, version: self.version }
+    }
+}
+
+/// One laboratory.
+pub struct Lab {
+    dir: Option<tempfile::TempDir>,
+    pub root: PathBuf,
+    pub project: PathBuf,
+    pub api: ScriptedApi,
+    pub home: ScratchHome,
+    pub env: BTreeMap<String, OsString>,
+    pub version: String,
+}
+
+impl Lab {
+    pub fn builder(version: &str, script: Script) -> LabBuilder {
+        LabBuilder {
+            version: version.into(),
+            script,
+            trusted: true,
+            promotions: false,
+            settings: Vec::new(),
+            home: Vec::new(),
+            without: Vec::new(),
+        }
+    }
+
+    pub async fn new(version: &str, script: Script) -> Self {
+        Self::builder(version, script).build().await
+    }
+
+    /// A server's worth of Aegis in this process.
+    pub fn app(&self) -> App {
+        let sources = Sources {
+            file: None,
+            cwd: self.root.clone(),
+            home: Some(self.home.path().to_owned()),
+            env: self.env.clone(),
+        };
+        Surroundings { sources, program: AEGIS.into() }.build().unwrap()
+    }
+
+    /// The operations, and who calls.
+    pub fn aegis(&self) -> (Aegis, Caller) {
+        let app = self.app();
+        (app.aegis(), Caller { surface: "test".into(), inside: None })
+    }
+
+    /// The program with this laboratory's surroundings and nothing else.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(AEGIS);
+        command.env_clear().envs(&self.env).current_dir(&self.project);
+        command
+    }
+
+    pub fn work_dir(&self) -> String {
+        self.project.to_str().unwrap().to_owned()
+    }
+
+    /// The directories of all sessions.
+    pub fn session_dirs(&self) -> Vec<PathBuf> {
+        let dirs = std::fs::read_dir(self.root.join("state/sessions")).into_iter().flatten();
+        dirs.map(|dir| dir.unwrap().path()).collect()
+    }
+
+    /// All processes whose command line or environment names this laboratory.
+    pub fn processes(&self) -> Vec<(i32, String)> {
+        let mark = self.root.to_str().unwrap();
+        let all = procfs::process::all_processes().unwrap().filter_map(Result::ok);
+        let others = all.filter(|process| process.pid != i32::try_from(std::process::id()).unwrap());
+        others
+            .filter(|process| process.stat().is_ok_and(|stat| stat.state != 'Z'))
+            .filter_map(|process| {
+                let line = process.cmdline().unwrap_or_default().join(" ");
+                let env = process.environ().unwrap_or_default();
+                let ours = line.contains(mark) || env.values().any(|value| value.to_string_lossy().contains(mark));
+                ours.then_some((process.pid, line))
+            })
+            .collect()
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        // Only what carries this laboratory's own mark, by its id: a failed test must not leave sessions behind.
+        for _ in 0..50 {
+            let left = self.processes();
+            if left.is_empty() {
+                break;
+            }
+            for (pid, _) in left {
+                if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+                    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+                }
+            }
+            std::thread::yield_now();
+        }
+        if std::thread::panicking() {
+            let kept = self.dir.take().map(tempfile::TempDir::keep);
+            eprintln!("the laboratory is kept at {kept:?}");
+        }
+    }
+}

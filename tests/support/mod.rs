@@ -1,0 +1,10 @@
+//! A hermetic laboratory: a scripted API, a scratch home, a state directory, and the real Claude Code in a
+//! pinned version. Nothing is inherited from whoever runs the tests; everything is gone when it is dropped.
+
+pub mod lab;
+pub mod tasks;
+
+pub use lab::{Lab, LabBuilder};
+
+/// The two pinned versions of Claude Code that all tests run on.
+pub const VERSIONS: [&str; 2] = ["2.1.197", "2.1.330"];
