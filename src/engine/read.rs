@@ -4,11 +4,12 @@ use std::fs;
 use std::time::Duration;
 
 use super::Engine;
-use super::link::{Observed, ended, outline};
+use super::link::{Observed, outline};
 use crate::domain::{
     ErrorCode, EventData, Evidence, MessagePage, MessageQuery, OpError, Session, StatusWord,
 };
 use crate::holder::client::ANSWERS_WITHIN;
+use crate::holder::process::ProcessId;
 use crate::holder::{SessionDir, journal, read_archive};
 use crate::store::SessionRow;
 use crate::wire::{Pane, Request, Snapshot};
@@ -85,17 +86,23 @@ impl Engine {
         serde_json::from_slice(&fs::read(SessionDir::new(&row.session_dir).last()).ok()?).ok()
     }
 
-    /// Closes the records of a session that has just ended, once its holder has let go.
+    /// Closes the records of a session that has just ended, once its holder has let go and is gone. `None` if it
+    /// does not let go.
     pub(super) async fn closed(&self, row: &SessionRow) -> Result<Option<Session>, OpError> {
         self.unlink(row.spec.id);
         let until = tokio::time::Instant::now() + LETS_GO;
-        let mut pause = tokio::time::interval(Duration::from_millis(10));
+        let mut pause = tokio::time::interval(Duration::from_millis(5));
+        let holder = row.holder_pid.zip(row.holder_start).map(|(pid, start)| ProcessId { pid, start });
+        let mut session = None;
         while tokio::time::Instant::now() < until {
             pause.tick().await;
-            if let Some(session) = self.close(row).await? {
-                return Ok(Some(session));
+            if session.is_none() {
+                session = self.close(row).await?;
+            }
+            if session.is_some() && !holder.is_some_and(ProcessId::alive) {
+                break;
             }
         }
-        Err(ended(row.spec.id)).or(Ok(None))
+        Ok(session)
     }
 }

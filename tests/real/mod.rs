@@ -1,3 +1,4 @@
 //! The real Claude Code against the scripted API, on both pinned versions.
 
 mod prompts;
+mod story;

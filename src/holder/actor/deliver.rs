@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::Actor;
 use super::timers::Timer;
@@ -30,6 +31,8 @@ const AGAIN: [Duration; 2] = [Duration::from_millis(1500), Duration::from_secs(2
 const PROOF_DUE: Duration = Duration::from_secs(45);
 /// How long a key on the box may take to show.
 const BOX_CHANGES: Duration = Duration::from_millis(1500);
+/// An interrupt before the first word of an answer puts the prompt back into the box, within some 100 ms.
+const PUT_BACK: Duration = Duration::from_millis(400);
 /// Two Escapes clear the box; closer together they are taken as one (2.1.197: 0.4 s apart).
 const BETWEEN_ESCAPES: Duration = Duration::from_millis(400);
 
@@ -63,6 +66,8 @@ pub(super) struct Deliver {
     queue: VecDeque<Outgoing>,
     stage: Stage,
     tokens: u64,
+    /// Nothing is typed before this.
+    not_before: Option<Instant>,
     /// The last prompt that was taken: an early interrupt puts it back into the box.
     last: Option<String>,
 }
@@ -141,6 +146,11 @@ impl Actor {
         Ok(receipt)
     }
 
+    /// The turn was interrupted: nothing is typed until the box shows what that put back.
+    pub(super) fn wait_for_box(&mut self) {
+        self.deliver.not_before = Some(Instant::now() + PUT_BACK);
+    }
+
     /// The terminal took the bytes.
     pub(super) fn on_written(&mut self, token: u64) {
         if let Stage::Writing { token: wanted, .. } = &self.deliver.stage
@@ -203,8 +213,9 @@ impl Actor {
             return Stage::Rest;
         }
         let Some(ready) = self.view.ready_since() else { return Stage::Rest };
-        if now < ready + READY_MARGIN {
-            self.timers.set_at(Timer::Deliver, ready + READY_MARGIN);
+        let due = self.deliver.not_before.map_or(ready + READY_MARGIN, |at| at.max(ready + READY_MARGIN));
+        if now < due {
+            self.timers.set_at(Timer::Deliver, due);
             return Stage::Rest;
         }
         let Some(input) = self.view.input() else { return Stage::Rest };
@@ -271,6 +282,16 @@ impl Actor {
         }
         if !shown && self.view.input().is_some() {
             self.advance(prompt.id, ReceiptState::Uncertain, Timestamp::now(), "the input box never showed it");
+            self.doubt();
+            return Stage::Rest;
+        }
+        if shown && !self.view.input().is_some_and(|input| shows(input, &prompt.typed)) {
+            if now < due {
+                self.timers.set_at(Timer::Deliver, due);
+                return Stage::Showing { prompt, since };
+            }
+            let what = "the input box holds other text as well; Enter was not pressed";
+            self.advance(prompt.id, ReceiptState::Uncertain, Timestamp::now(), what);
             self.doubt();
             return Stage::Rest;
         }
@@ -347,9 +368,13 @@ fn is_empty(input: &InputBox) -> bool {
     input.text.trim().is_empty() && input.chips == 0
 }
 
-/// Whether what the box shows is (a part of) this text. A long paste shows as a chip.
+/// Whether what the box shows is this text, or a part of it (a tall one scrolls), and nothing else. A long paste
+/// shows as a chip. Letters and digits are compared: how a terminal draws the rest is not worth a mistake.
 fn shows(input: &InputBox, typed: &str) -> bool {
-    let squeeze = |text: &str| text.split_whitespace().collect::<String>();
-    let shown = squeeze(&input.text);
-    input.chips > 0 || (!shown.is_empty() && (squeeze(typed).contains(&shown) || shown.contains(&squeeze(typed))))
+    let shown = input.text.trim();
+    if input.chips > 0 {
+        return input.chips == 1 && shown.starts_with("[Pasted text #") && shown.ends_with(']');
+    }
+    let letters = |text: &str| text.nfc().filter(|c| c.is_alphanumeric()).collect::<String>();
+    !shown.is_empty() && letters(typed).contains(&letters(shown))
 }

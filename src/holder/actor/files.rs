@@ -24,6 +24,9 @@ const HELD_LINE: Duration = Duration::from_millis(450);
 /// After how long a prompt that was handed over, while nothing runs, counts as uncertain.
 const LOST_AFTER: Duration = Duration::from_secs(30);
 
+/// How long after the live file says idle the Stop hook may still come.
+const STOP_DUE: Duration = Duration::from_millis(600);
+
 /// Where Claude Code's files are, and what tells when they change.
 pub(in crate::holder) struct Files {
     sessions: Option<PathBuf>,
@@ -152,6 +155,7 @@ impl Actor {
                 self.withdraw(|open| open.ask.opened_at <= at, "the turn was interrupted");
                 // Alone it does not end the turn: 2.1.330 interrupts by itself when a prompt comes before the first
                 // word of an answer, and goes on with both. The live file tells the two apart.
+                self.interrupted = true;
                 let idle = |live: &Live| matches!(live.activity, Some(Activity::Idle | Activity::Shell));
                 if self.live.as_ref().is_none_or(idle) && !self.receipts.any_on_the_way() {
                     self.end_turn(Source::Transcript, at, Outcome::Interrupted, "transcript: interrupted");
@@ -222,6 +226,11 @@ impl Actor {
                     self.note(Source::Live, since, format!("{what}; a prompt is on its way"), Some(false));
                     self.ready();
                     self.timers.ensure(Timer::Live, Duration::from_secs(2));
+                } else if self.awaits_stop() {
+                    // The Stop hook with the reply comes within some 10 ms after this, if the turn was not
+                    // interrupted (2.1.330).
+                    self.note(Source::Live, since, format!("{what}; the turn's end is not told yet"), None);
+                    self.timers.set(Timer::Live, STOP_DUE);
                 } else if self.status.current().in_turn() && since > self.status.settled_at() {
                     self.end_turn(Source::Live, since, Outcome::Interrupted, &what);
                 } else {
@@ -245,6 +254,11 @@ impl Actor {
         }
     }
 
+    /// Whether a turn that a hook told runs, nobody stopped it, and its end is still to be told.
+    fn awaits_stop(&self) -> bool {
+        self.turn_runs && self.status.current().in_turn() && !self.waits.stopping() && !self.interrupted
+    }
+
     /// A while after a turn's end, or after a prompt that stayed queued: what does the live file say now?
     pub(super) fn recheck_live(&mut self) {
         self.read_files();
@@ -260,7 +274,8 @@ impl Actor {
                 if self.receipts.any_on_the_way() {
                     self.timers.set(Timer::Live, Duration::from_secs(2));
                 } else if live.since.is_some_and(|since| since >= self.status.settled_at()) {
-                    self.end_turn(Source::Live, now, Outcome::Completed, "live file: idle");
+                    let outcome = if self.turn_runs { Outcome::Interrupted } else { Outcome::Completed };
+                    self.end_turn(Source::Live, now, outcome, "live file: idle");
                 }
             }
             _ => {}

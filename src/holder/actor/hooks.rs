@@ -91,15 +91,18 @@ impl Actor {
         let during_a_turn = self.turn_runs;
         self.signal(Source::Hook, now, &Signal::TurnStarted, "hook UserPromptSubmit");
         self.turn_runs = true;
+        self.interrupted = false;
         if let Some(id) = self.conversation.prompt_told(text, prompt_id, now) {
             self.announce_message(id);
         }
         let taken = |typed: &str| prompt::same(typed, text);
-        if let Some(id) = self.receipt_proved(taken, now, "hook UserPromptSubmit")
-            && during_a_turn
-        {
-            // 2.1.330 tells a prompt when it joins its own queue; its turn comes later.
-            self.receipts.mark_enqueued(id);
+        if let Some(id) = self.receipt_proved(taken, now, "hook UserPromptSubmit") {
+            if during_a_turn {
+                // 2.1.330 tells a prompt when it joins its own queue; its turn comes later.
+                self.receipts.mark_enqueued(id);
+            } else {
+                self.receipts.unqueue(id);
+            }
         }
     }
 
@@ -172,6 +175,9 @@ impl Actor {
             return;
         }
         self.turn_runs = false;
+        if outcome == Outcome::Interrupted {
+            self.wait_for_box();
+        }
         self.finish_receipts(outcome, at, what);
         if self.receipts.any_on_the_way() {
             self.note(source, at, format!("{what}; the next prompt is on its way"), Some(false));

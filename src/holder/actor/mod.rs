@@ -118,6 +118,8 @@ pub(in crate::holder) struct Actor {
     held_stop: Option<hooks::HeldStop>,
     /// Whether a turn that a hook told has not been told to end.
     turn_runs: bool,
+    /// Whether the transcript tells that the running turn was interrupted.
+    interrupted: bool,
     /// When a hook last told the end of a turn.
     stopped_at: Option<Timestamp>,
     /// Receipts of answers that are being given.
@@ -173,6 +175,7 @@ impl Actor {
             active_at: now,
             held_stop: None,
             turn_runs: false,
+            interrupted: false,
             stopped_at: None,
             answer_receipts: calls::AnswerReceipts::new(),
             leased_at: None,

@@ -114,7 +114,7 @@ impl Actor {
                 Wait::Receipt { id, until, to } => {
                     let receipt = self.receipts.get(id);
                     let done = receipt.is_none_or(|receipt| receipt.state >= ReceiptState::Submitted)
-                        || self.receipts.is_enqueued(id)
+                        || (self.turn_runs && self.receipts.is_enqueued(id))
                         || now >= until;
                     if done {
                         let receipt = receipt.cloned();
