@@ -73,3 +73,81 @@ async fn a_prompt_reaches_the_model_as_it_was_sent(#[values("2.1.197", "2.1.330"
     assert!(!lab.project.join("shell-was-run").exists());
     driver.kill(&id).await;
 }
+
+#[rstest]
+#[case::page(4096)]
+#[case::large(64 << 10)]
+#[case::huge(1 << 20)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_prompt_arrives_whole(#[values("2.1.197", "2.1.330")] version: &str, #[case] bytes: usize) {
+    let lab = Lab::new(version, Script::new().on("", [Reply::text("Heard.")])).await;
+    let driver = Driver::new(&lab);
+    let line = "0123456789 äöü — the quick brown fox jumps over the lazy dog\n";
+    let mut text = line.repeat(bytes / line.len());
+    text.push_str(&"#".repeat(bytes - text.len()));
+    assert_eq!(text.len(), bytes);
+    // As the first prompt of a session, and into one that is idle.
+    let first = driver.create(Some(&text)).await;
+    let id = first.session.id.to_string();
+    driver.until(&id, StatusWord::Idle).await;
+    assert_eq!(received(&lab, &text), 1, "as the first prompt");
+    let receipt = driver.send(&id, &text).await.unwrap();
+    driver.until(&id, StatusWord::Idle).await;
+    assert_eq!(received(&lab, &text), 2, "into an idle session: {receipt:#?}");
+    driver.kill(&id).await;
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn prompts_sent_while_a_turn_runs_arrive_once(#[values("2.1.197", "2.1.330")] version: &str) {
+    let script = Script::new()
+        .on("", [Reply::text("Heard.")])
+        .on("HOLD", [Reply::text("Held.").held("go", aegis::rehearsal::api::HoldAt::End)]);
+    let lab = Lab::new(version, script).await;
+    let driver = Driver::new(&lab);
+    let id = driver.idle().await;
+    let mut wrong = Vec::new();
+    for text in tricky() {
+        let number = lab.api.requests().len();
+        driver.send(&id, &format!("HOLD {number}")).await.unwrap();
+        let held = format!("HOLD {number}");
+        lab.api
+            .wait_for("the held turn", |request| request.is_main() && request.prompt().is_some_and(|p| p == held))
+            .await
+            .unwrap();
+        let before = mentions(&lab, &text);
+        driver.send(&id, &text).await.unwrap();
+        lab.api.release("go");
+        driver.until(&id, StatusWord::Idle).await;
+        let short: String = text.chars().take(30).collect();
+        if mentions(&lab, &text) != before + 1 {
+            let last = lab.api.requests().iter().filter(|r| r.is_main()).last().map(|r| r.user_texts());
+            wrong.push(format!("{short:?}: {} times; last {last:?}", mentions(&lab, &text) - before));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(!lab.project.join("shell-was-run").exists());
+    driver.kill(&id).await;
+}
+
+/// How many requests carry this text as the newest thing said.
+fn mentions(lab: &Lab, text: &str) -> usize {
+    let seen = |got: &String| same(text, got) || same(&format!("{text}."), got);
+    lab.api.requests().iter().filter(|r| r.is_main() && (r.prompt().iter().any(seen) || r.user_texts().iter().any(seen))).count()
+}
+
+#[rstest]
+#[case::end_of_paste("a\u{1b}[201~b")]
+#[case::nul("a\0b")]
+#[case::escape("\u{1b}c")]
+#[case::blank(" \n\t ")]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_terminal_would_act_on_is_refused(#[case] text: &str) {
+    let lab = Lab::new("2.1.330", Script::new()).await;
+    let driver = Driver::new(&lab);
+    let id = driver.idle().await;
+    let error = driver.send(&id, text).await.unwrap_err();
+    assert_eq!(error.code.as_str(), "prompt_refused", "{error}");
+    assert!(driver.show(&id).await.receipts.is_empty());
+    driver.kill(&id).await;
+}

@@ -12,6 +12,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use super::Actor;
 use super::timers::Timer;
+use crate::claude::live::Activity;
 use crate::claude::screen::InputBox;
 use crate::claude::{keys, prompt};
 use crate::domain::{
@@ -33,6 +34,8 @@ const PROOF_DUE: Duration = Duration::from_secs(45);
 const BOX_CHANGES: Duration = Duration::from_millis(1500);
 /// An interrupt before the first word of an answer puts the prompt back into the box, within some 100 ms.
 const PUT_BACK: Duration = Duration::from_millis(400);
+/// How long Claude Code may say busy after its Stop hook, in milliseconds, before that means another turn.
+const SETTLES_MS: u64 = 1000;
 /// Two Escapes clear the box; closer together they are taken as one (2.1.197: 0.4 s apart).
 const BETWEEN_ESCAPES: Duration = Duration::from_millis(400);
 
@@ -176,8 +179,8 @@ impl Actor {
     }
 
     /// Claude Code put a prompt into its own queue: it is out of our hands, but not proved yet.
-    pub(super) fn enqueued(&mut self, like: impl Fn(&str) -> bool) {
-        if let Some(id) = self.receipts.open_like(like) {
+    pub(super) fn enqueued(&mut self, like: impl Fn(&str) -> bool, at: Timestamp) {
+        if let Some(id) = self.receipts.open_like(like, at) {
             self.receipts.mark_enqueued(id);
             self.delivered(id);
         }
@@ -218,6 +221,9 @@ impl Actor {
             self.timers.set_at(Timer::Deliver, due);
             return Stage::Rest;
         }
+        if !self.may_be_typed(now) {
+            return Stage::Rest;
+        }
         let Some(input) = self.view.input() else { return Stage::Rest };
         if !is_empty(input) {
             let ours = self.deliver.last.as_ref().is_some_and(|last| shows(input, last));
@@ -238,6 +244,25 @@ impl Actor {
         self.advance(prompt.id, ReceiptState::Written, Timestamp::now(), "pasted into the input box");
         self.pty.write(keys::paste(&prompt.typed), Some(token));
         Stage::Writing { prompt, token }
+    }
+
+    /// Whether the next prompt may be typed while Claude Code does what it does now.
+    ///
+    /// Just after a turn's end it is still busy for some 0.1 s and would queue the prompt. And its queue takes text
+    /// for a command that the box does not (2.1.197), so such a text waits for the turn's end here.
+    fn may_be_typed(&mut self, now: Instant) -> bool {
+        let busy = self.live.as_ref().is_some_and(|live| live.activity == Some(Activity::Busy));
+        let next = self.deliver.queue.front();
+        let like_a_command = next.is_some_and(|next| next.typed.trim_start().starts_with(['/', '!']));
+        if like_a_command && (busy || self.turn_runs) {
+            return false;
+        }
+        let since_stop = self.stopped_at.map(|at| Timestamp::now().millis_since(at));
+        let settling = busy && !self.turn_runs && since_stop.is_some_and(|millis| millis < SETTLES_MS);
+        if settling {
+            self.timers.set_at(Timer::Deliver, now + Duration::from_millis(SETTLES_MS));
+        }
+        !settling
     }
 
     fn go_on_clearing(&mut self, now: Instant, since: Instant, again: bool) -> Stage {

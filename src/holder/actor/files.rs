@@ -146,7 +146,7 @@ impl Actor {
             }
             Fact::Enqueued { text } => {
                 self.note(Source::Transcript, at, "transcript: a prompt was queued", None);
-                self.enqueued(|typed| prompt::same(typed, &text));
+                self.enqueued(|typed| prompt::same(typed, &text), at);
             }
             Fact::Joined { text } => {
                 self.prompt_stands(&text, at, "transcript: joined the running turn");
@@ -219,7 +219,7 @@ impl Actor {
         match activity {
             Activity::Idle | Activity::Shell => {
                 self.doubt_asks();
-                if matches!(word, StatusWord::Starting | StatusWord::Unknown) && !self.receipts.any_written() {
+                if matches!(word, StatusWord::Starting | StatusWord::Unknown) && !self.receipts.any_on_the_way() {
                     self.signal(Source::Live, since, &Signal::Ready, what);
                     self.ready();
                 } else if self.receipts.any_on_the_way() || self.held_stop.is_some() {
@@ -268,6 +268,10 @@ impl Actor {
         match live.activity {
             Some(Activity::Busy) if word == StatusWord::Idle => {
                 self.signal(Source::Live, now, &Signal::TurnStarted, "live file: still busy after the turn's end");
+            }
+            Some(Activity::Idle | Activity::Shell) if word == StatusWord::Starting => {
+                self.doubt_written(LOST_AFTER);
+                self.weigh_live();
             }
             Some(Activity::Idle | Activity::Shell) if word == StatusWord::Working => {
                 self.doubt_written(LOST_AFTER);

@@ -246,7 +246,7 @@ impl Actor {
         at: Timestamp,
         evidence: &str,
     ) -> Option<ReceiptId> {
-        let id = self.receipts.open_like(taken)?;
+        let id = self.receipts.open_like(taken, at)?;
         self.advance(id, ReceiptState::Submitted, at, evidence);
         self.delivered(id);
         Some(id)
@@ -255,7 +255,7 @@ impl Actor {
     /// A prompt stands in the conversation: it is proved, and if it was queued its turn is running, or over.
     pub(super) fn prompt_stands(&mut self, text: &str, at: Timestamp, evidence: &str) {
         let same = |typed: &str| prompt::same(typed, text);
-        let queued = self.receipts.enqueued_like(same);
+        let queued = self.receipts.enqueued_like(same, at);
         self.receipt_proved(same, at, evidence);
         if let Some(id) = queued.filter(|id| self.receipts.unqueue(*id))
             && let Some(stopped) = self.stopped_at.filter(|stopped| *stopped >= at)

@@ -56,9 +56,13 @@ impl Receipts {
         self.typed.get(&id).map(String::as_str)
     }
 
-    /// The oldest receipt under way (or uncertain) whose text is like this.
-    pub(super) fn open_like(&self, like: impl Fn(&str) -> bool) -> Option<ReceiptId> {
-        let open = |receipt: &&Receipt| receipt.state.pending() || receipt.state == ReceiptState::Uncertain;
+    /// The oldest receipt under way (or uncertain) whose text is like this. What was said at time `at` says nothing
+    /// about a receipt that is younger: the same text may have been sent before.
+    pub(super) fn open_like(&self, like: impl Fn(&str) -> bool, at: Timestamp) -> Option<ReceiptId> {
+        let open = |receipt: &&Receipt| {
+            (receipt.state.pending() || receipt.state == ReceiptState::Uncertain)
+                && receipt.steps.first().is_none_or(|step| step.at <= at)
+        };
         self.all.iter().filter(open).map(|receipt| receipt.id).find(|id| self.typed(*id).is_some_and(&like))
     }
 
@@ -73,14 +77,12 @@ impl Receipts {
     }
 
     /// The oldest prompt in Claude Code's own queue whose text is like this.
-    pub(super) fn enqueued_like(&self, like: impl Fn(&str) -> bool) -> Option<ReceiptId> {
-        let queued = self.all.iter().filter(|receipt| self.enqueued.contains(&receipt.id)).map(|receipt| receipt.id);
+    pub(super) fn enqueued_like(&self, like: impl Fn(&str) -> bool, at: Timestamp) -> Option<ReceiptId> {
+        let here = |receipt: &&Receipt| {
+            self.enqueued.contains(&receipt.id) && receipt.steps.first().is_none_or(|step| step.at <= at)
+        };
+        let queued = self.all.iter().filter(here).map(|receipt| receipt.id);
         queued.into_iter().find(|id| self.typed(*id).is_some_and(&like))
-    }
-
-    /// Whether a prompt was handed to Claude Code, and is not yet proved.
-    pub(super) fn any_written(&self) -> bool {
-        self.all.iter().rev().take(100).any(|receipt| receipt.state == ReceiptState::Written)
     }
 
     fn in_state(&self, state: ReceiptState) -> Vec<ReceiptId> {

@@ -46,10 +46,6 @@ impl View {
         if reading.dialog.is_some() { None } else { reading.input.as_ref() }
     }
 
-    pub(super) fn reading(&self) -> Option<&Reading> {
-        self.reading.as_ref()
-    }
-
     /// Something that only the screen shows is open, or closed again.
     pub(super) fn expect_dialog(&mut self, expected: bool) {
         self.expected = expected;
@@ -138,12 +134,14 @@ impl Actor {
             }
         } else if let Some(since) = self.view.box_since
             && matches!(self.status.current().word(), StatusWord::Starting | StatusWord::Unknown)
-            && !self.receipts.any_written()
         {
             let due = since + BOX_STEADY;
             if now < due {
                 self.timers.set_at(Timer::Screen, due);
             } else if self.live.as_ref().is_none_or(|live| live.activity == Some(Activity::Idle)) {
+                if self.receipts.any_on_the_way() {
+                    return self.ready();
+                }
                 self.signal(Source::Screen, Timestamp::now(), &Signal::Ready, "screen: the input box");
                 self.ready();
             }
