@@ -155,6 +155,9 @@ pub fn arguments(spec: &SessionSpec, settings: &Path, prompt: Option<&str>) -> V
     if let Some(text) = &spec.append_system_prompt {
         pair("--append-system-prompt", text.clone());
     }
+    if let Some(name) = &spec.worktree {
+        pair("--worktree", name.clone());
+    }
     for dir in &spec.add_dirs {
         pair("--add-dir", dir.to_string_lossy().into_owned());
     }

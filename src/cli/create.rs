@@ -46,6 +46,9 @@ pub struct Settings {
     /// Text to add to the system prompt
     #[arg(long, value_name = "TEXT")]
     pub append_system_prompt: Option<String>,
+    /// Work in a new git worktree of this name
+    #[arg(long, value_name = "NAME")]
+    pub worktree: Option<String>,
     /// Another directory that Claude may work in; may be repeated
     #[arg(long = "add-dir", value_name = "DIR")]
     pub add_dirs: Vec<String>,
@@ -75,6 +78,7 @@ impl Settings {
             model: self.model,
             resume_session_id: self.resume,
             append_system_prompt: self.append_system_prompt,
+            worktree: self.worktree,
             add_dirs: (!add_dirs.is_empty()).then_some(add_dirs),
             env: variables(self.env),
             reuse: Some(reuse),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::link::{Observed, outline, refused};
-use super::names::{below_any, check_name, make_name, work_dir};
+use super::names::{below_any, check_name, check_worktree, make_name, work_dir};
 use super::{Created, Engine, NewSession};
 use crate::claude::launch::{environment, never};
 use crate::claude::prompt::{self, Unsendable};
@@ -91,6 +91,9 @@ impl Engine {
         if let Some(name) = &new.name {
             check_name(name)?;
         }
+        if let Some(name) = &new.worktree {
+            check_worktree(name, &dir)?;
+        }
         if let Some(text) = &new.prompt {
             self.check_prompt(text)?;
         }
@@ -105,6 +108,7 @@ impl Engine {
         let spec = self.spec(id, new, dir, add_dirs, resume);
         if new.reuse
             && resume.is_none()
+            && new.worktree.is_none()
             && let Some(created) = self.take_idle(&spec, new).await?
         {
             return Ok(created);
@@ -160,7 +164,7 @@ impl Engine {
             owner: new.parent.map_or_else(|| "local".into(), |parent| format!("session:{parent}")),
             parent_id: new.parent,
             settings_key: String::new(),
-            worktree: None,
+            worktree: new.worktree.clone(),
             stall_threshold_ms: self.config.stall_threshold_ms,
             trusted: below_any(&dir, &self.config.trusted_roots),
             created_at: Timestamp::now(),
@@ -375,6 +379,7 @@ fn fingerprint(new: &NewSession) -> String {
         new.append_system_prompt,
         new.add_dirs,
         new.env,
+        new.worktree,
         new.reuse,
     ]))
 }

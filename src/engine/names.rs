@@ -29,6 +29,24 @@ pub(super) fn check_name(name: &str) -> Result<(), OpError> {
     Err(OpError::new(ErrorCode::InvalidArgument, format!("the name {wrong}")).hint("give a short plain name"))
 }
 
+/// Checks the name of a worktree, which becomes a directory and a branch, and that there is a repository for it.
+///
+/// # Errors
+///
+/// `invalid_argument`, `work_dir_refused`.
+pub(super) fn check_worktree(name: &str, dir: &Path) -> Result<(), OpError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(plain) || name.starts_with(['.', '-']) {
+        return Err(OpError::new(ErrorCode::InvalidArgument, format!("`{name}` cannot name a worktree"))
+            .hint("use letters, digits, `.`, `_` and `-`, beginning with a letter or digit"));
+    }
+    if !dir.ancestors().any(|above| above.join(".git").exists()) {
+        let what = format!("workDir `{}` is in no git repository, so it can have no worktree", dir.display());
+        return Err(OpError::new(ErrorCode::WorkDirRefused, what).hint("leave worktree out, or run git init there"));
+    }
+    Ok(())
+}
+
 /// Makes a name up from the directory and the id.
 pub(super) fn make_name(work_dir: &Path, id: SessionId) -> String {
     let base = work_dir.file_name().map_or_else(|| "session".into(), |name| name.to_string_lossy().into_owned());

@@ -28,6 +28,8 @@ pub struct NewSession {
     pub add_dirs: Vec<String>,
     /// Variables to add.
     pub env: BTreeMap<String, String>,
+    /// The name of a git worktree to make.
+    pub worktree: Option<String>,
     /// Whether an idle session may be taken.
     pub reuse: bool,
     /// The caller's key.

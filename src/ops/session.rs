@@ -40,6 +40,10 @@ pub struct CreateSession {
     /// Environment variables to add. Values are kept out of all records.
     #[serde(default)]
     pub env: Option<BTreeMap<String, String>>,
+    /// Work in a new git worktree of this name, which Claude Code makes below the repository's `.claude/worktrees`.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 64))]
+    pub worktree: Option<String>,
     /// Take an idle session with the same directory, owner and settings instead of starting one. Default true.
     #[serde(default)]
     pub reuse: Option<bool>,
@@ -239,6 +243,7 @@ fn new_session(req: CreateSession, caller: &Caller) -> NewSession {
         append_system_prompt: req.append_system_prompt,
         add_dirs: req.add_dirs.unwrap_or_default(),
         env: req.env.unwrap_or_default(),
+        worktree: req.worktree,
         reuse: req.reuse.unwrap_or(true),
         idempotency_key: req.idempotency_key,
         by: caller.surface.clone(),
