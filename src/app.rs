@@ -27,12 +27,13 @@ impl Surroundings {
     ///
     /// When the process has no working directory or cannot tell its own program.
     pub fn read(config: Option<PathBuf>) -> Result<Self, OpError> {
-        let failed = |what: &str, error: std::io::Error| OpError::new(ErrorCode::Internal, format!("{what}: {error}"));
+        let failed =
+            |what: &str, error: std::io::Error| OpError::new(ErrorCode::Internal, format!("{what}: {error}"));
         let cwd = std::env::current_dir().map_err(|error| failed("no working directory", error))?;
-        let program = std::env::current_exe().map_err(|error| failed("the program cannot be found", error))?;
-        let env: BTreeMap<String, OsString> = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
-            .collect();
+        let program =
+            std::env::current_exe().map_err(|error| failed("the program cannot be found", error))?;
+        let env: BTreeMap<String, OsString> =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect();
         let home = env.get("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
         Ok(Self { sources: Sources { file: config, cwd, home, env }, program })
     }

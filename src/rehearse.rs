@@ -54,7 +54,11 @@ pub(crate) async fn checks() -> Result<Vec<Check>, OpError> {
         if step.ok {
             Check::good(&name, step.seen)
         } else {
-            Check::bad(&name, step.seen, format!("Claude Code {version} may be too new; look for a newer Aegis"))
+            Check::bad(
+                &name,
+                step.seen,
+                format!("Claude Code {version} may be too new; look for a newer Aegis"),
+            )
         }
     };
     Ok(steps.into_iter().map(check).collect())
@@ -77,7 +81,11 @@ async fn find(args: &RehearseArgs, surroundings: &Surroundings) -> Result<Claude
     })
 }
 
-async fn play(claude: Claude, surroundings: Surroundings, tell: impl FnMut(&Step)) -> Result<Vec<Step>, OpError> {
+async fn play(
+    claude: Claude,
+    surroundings: Surroundings,
+    tell: impl FnMut(&Step),
+) -> Result<Vec<Step>, OpError> {
     let failed = |what: String| OpError::new(ErrorCode::Internal, what);
     let api = ScriptedApi::start(story::script()).await.map_err(|fault| failed(fault.to_string()))?;
     let scratch = tempfile::tempdir().map_err(|error| failed(error.to_string()))?;
@@ -89,7 +97,9 @@ async fn play(claude: Claude, surroundings: Surroundings, tell: impl FnMut(&Step
         .at(root.join("home"))
         .map_err(|fault| failed(fault.to_string()))?;
     let mut sources = sources(&home, &root, &claude.executable);
-    sources.env.extend(surroundings.sources.env.get("AEGIS_LOG").map(|level| ("AEGIS_LOG".into(), level.clone())));
+    sources
+        .env
+        .extend(surroundings.sources.env.get("AEGIS_LOG").map(|level| ("AEGIS_LOG".into(), level.clone())));
     let app = Surroundings { sources, program: surroundings.program }.build()?;
     let (aegis, caller) = (app.aegis(), app.caller("rehearsal"));
     let stage = Stage { aegis: &aegis, caller: &caller, api: &api, work_dir: &work_dir };

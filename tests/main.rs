@@ -1,14 +1,17 @@
 //! The test suite: one binary, so that the library links once. A line a module says what belongs there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
+#![allow(clippy::print_stderr, dead_code)]
 
+/// The layers and other promises of the source text.
+mod architecture;
 /// What file and environment make of the configuration.
 mod config;
 /// The MCP door from outside, as lines of JSON-RPC.
 mod mcp;
-/// The committed schemas are the ones that the types give.
-mod schemas;
 /// The real Claude Code against the scripted API, on both pinned versions.
 mod real;
+/// The committed schemas are the ones that the types give.
+mod schemas;
 /// The contract of the store, and what many processes do to one file.
 mod store;
 /// A hermetic laboratory, and what tests do in it.

@@ -36,7 +36,10 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::later_today("You've hit your session limit · resets 9:19am (UTC)", Some("2026-11-22T09:19:00.000Z"))]
+    #[case::later_today(
+        "You've hit your session limit · resets 9:19am (UTC)",
+        Some("2026-11-22T09:19:00.000Z")
+    )]
     #[case::tomorrow("limit · resets 3am (UTC)", Some("2026-11-23T03:00:00.000Z"))]
     #[case::midnight("limit · resets 12am (UTC)", Some("2026-11-23T00:00:00.000Z"))]
     #[case::afternoon("limit · resets 1:05pm (UTC)", Some("2026-11-22T13:05:00.000Z"))]

@@ -3,6 +3,9 @@
 //! Nothing here reads a clock, a file or the environment; callers bring those in as values. The words are the
 //! same in the code, on the wire and in the documentation.
 
+// A new word must be thought about wherever words are told apart.
+#![warn(clippy::wildcard_enum_match_arm)]
+
 mod ask;
 mod error;
 mod event;

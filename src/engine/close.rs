@@ -11,8 +11,9 @@ use std::time::Duration;
 use super::Engine;
 use super::link::outline;
 use crate::domain::{
-    Ask, AskId, Confidence, EndCause, Ending, Epoch, ErrorCode, Event, EventData, How, OpError, Outcome, Receipt,
-    ReceiptId, ReceiptState, Resolution, Session, SessionStatus, Source, StatusReport, StatusWord, Timestamp,
+    Ask, AskId, Confidence, EndCause, Ending, Epoch, ErrorCode, Event, EventData, How, OpError, Outcome,
+    Receipt, ReceiptId, ReceiptState, Resolution, Session, SessionStatus, Source, StatusReport, StatusWord,
+    Timestamp,
 };
 use crate::holder::journal::{self, Journal};
 use crate::holder::{SessionDir, process};
@@ -81,20 +82,27 @@ fn settle(row: &SessionRow, dir: &SessionDir, writable: bool) -> io::Result<Sess
             EventData::Receipt(receipt) => {
                 receipts.insert(receipt.id, receipt.clone());
             }
-            EventData::Conversation { conversation_id, .. } => session.conversation_id = Some(*conversation_id),
+            EventData::Conversation { conversation_id, .. } => {
+                session.conversation_id = Some(*conversation_id)
+            }
             EventData::Message { role, text, .. } => {
-                session.last_message =
-                    Some(crate::domain::LastMessage { role: *role, text: text.clone() });
+                session.last_message = Some(crate::domain::LastMessage { role: *role, text: text.clone() });
             }
             EventData::Launched { .. } | EventData::Action { .. } | EventData::Gap { .. } => {}
         }
     }
     let from = session.status;
     let what = "the holder vanished: it was killed, or the machine was restarted";
-    let ending =
-        Ending { cause: EndCause::HolderLost, exit_code: None, signal: None, by: None, detail: Some(what.into()) };
+    let ending = Ending {
+        cause: EndCause::HolderLost,
+        exit_code: None,
+        signal: None,
+        by: None,
+        detail: Some(what.into()),
+    };
     if from != StatusWord::Ended && writable {
-        let (epoch, mut seq) = events.last().map_or_else(|| (Epoch::mint(), 0), |event| (event.epoch, event.seq));
+        let (epoch, mut seq) =
+            events.last().map_or_else(|| (Epoch::mint(), 0), |event| (event.epoch, event.seq));
         let mut journal = Journal::open(&dir.journal())?;
         let mut append = |data: EventData| {
             seq += 1;

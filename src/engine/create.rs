@@ -79,8 +79,11 @@ impl Engine {
                 }
             }
             if tokio::time::Instant::now() >= until {
-                return Err(OpError::new(ErrorCode::LaunchFailed, "the first call with this key has not finished")
-                    .hint("call again with the same key"));
+                return Err(OpError::new(
+                    ErrorCode::LaunchFailed,
+                    "the first call with this key has not finished",
+                )
+                .hint("call again with the same key"));
             }
             pause.tick().await;
         }
@@ -97,8 +100,13 @@ impl Engine {
         if let Some(text) = &new.prompt {
             self.check_prompt(text)?;
         }
-        if let Some(name) = new.env.keys().find(|name| name.is_empty() || name.contains(['=', '\0']) || never(name)) {
-            return Err(OpError::new(ErrorCode::InvalidArgument, format!("the variable `{name}` cannot be set")));
+        if let Some(name) =
+            new.env.keys().find(|name| name.is_empty() || name.contains(['=', '\0']) || never(name))
+        {
+            return Err(OpError::new(
+                ErrorCode::InvalidArgument,
+                format!("the variable `{name}` cannot be set"),
+            ));
         }
         let add_dirs = self.added(&new.add_dirs)?;
         let resume = match &new.resume {
@@ -133,7 +141,10 @@ impl Engine {
 
     fn added(&self, dirs: &[String]) -> Result<Vec<PathBuf>, OpError> {
         if dirs.len() > MOST_DIRS {
-            return Err(OpError::new(ErrorCode::InvalidArgument, format!("addDirs names more than {MOST_DIRS}")));
+            return Err(OpError::new(
+                ErrorCode::InvalidArgument,
+                format!("addDirs names more than {MOST_DIRS}"),
+            ));
         }
         dirs.iter().map(|dir| work_dir(dir, &self.config, &self.paths.state_dir)).collect()
     }
@@ -186,17 +197,22 @@ impl Engine {
             return match self.observe(&row, ANSWERS_WITHIN).await? {
                 Observed::Live(snapshot) => {
                     let last = snapshot.conversations.last().copied();
-                    Ok((last.ok_or_else(|| none(format!("session `{reference}` has no conversation yet")))?, true))
+                    Ok((
+                        last.ok_or_else(|| none(format!("session `{reference}` has no conversation yet")))?,
+                        true,
+                    ))
                 }
                 Observed::Ended(session) => {
                     let conversation = session.conversation_id;
-                    let last = conversation.ok_or_else(|| none(format!("session `{reference}` had no conversation")))?;
+                    let last = conversation
+                        .ok_or_else(|| none(format!("session `{reference}` had no conversation")))?;
                     self.must_exist(last)?;
                     Ok((last, self.is_live(last).await?))
                 }
-                Observed::Silent | Observed::Launching => {
-                    Err(OpError::new(ErrorCode::HolderUnreachable, format!("session `{reference}` does not answer")))
-                }
+                Observed::Silent | Observed::Launching => Err(OpError::new(
+                    ErrorCode::HolderUnreachable,
+                    format!("session `{reference}` does not answer"),
+                )),
             };
         }
         let conversation: ConversationId = reference
@@ -209,11 +225,13 @@ impl Engine {
 
     /// A conversation that never got a prompt has no file and cannot be resumed; Claude Code would only exit.
     fn must_exist(&self, conversation: ConversationId) -> Result<(), OpError> {
-        let configured = self.environment.get("CLAUDE_CONFIG_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+        let configured =
+            self.environment.get("CLAUDE_CONFIG_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
         let home = || self.environment.get("HOME").map(|home| Path::new(home).join(".claude"));
         let file = format!("{conversation}.jsonl");
         let projects = configured.or_else(home).map(|dir| dir.join("projects"));
-        let dirs = projects.into_iter().filter_map(|dir| fs::read_dir(dir).ok()).flatten().filter_map(Result::ok);
+        let dirs =
+            projects.into_iter().filter_map(|dir| fs::read_dir(dir).ok()).flatten().filter_map(Result::ok);
         if dirs.map(|dir| dir.path().join(&file)).any(|path| path.is_file()) {
             return Ok(());
         }
@@ -246,7 +264,8 @@ impl Engine {
         for row in rows.iter().filter(|row| named(row) && !line.contains(&row.spec.id)) {
             let Observed::Live(snapshot) = self.observe(row, ANSWERS_WITHIN).await? else { continue };
             // Its mode may have been changed since; then it is not the session that is asked for.
-            if snapshot.session.status != StatusWord::Idle || snapshot.permission_mode != spec.permission_mode {
+            if snapshot.session.status != StatusWord::Idle || snapshot.permission_mode != spec.permission_mode
+            {
                 continue;
             }
             let request = Request::Claim {
@@ -262,9 +281,12 @@ impl Engine {
                 Ok(Claimed { snapshot, receipt }) => {
                     return Ok(Some(Created { session: snapshot.session, reused: true, receipt }));
                 }
-                Err(HolderError::Refused(refusal)) if refusal.code == crate::wire::RefusalCode::NotClaimable => {}
+                Err(HolderError::Refused(refusal))
+                    if refusal.code == crate::wire::RefusalCode::NotClaimable => {}
                 Err(HolderError::Refused(refusal)) => return Err(refused(refusal)),
-                Err(error) => tracing::debug!(%error, session = %row.spec.id, "an idle session could not be taken"),
+                Err(error) => {
+                    tracing::debug!(%error, session = %row.spec.id, "an idle session could not be taken")
+                }
             }
         }
         Ok(None)
@@ -346,7 +368,8 @@ impl Engine {
             size: (self.config.terminal.cols, self.config.terminal.rows),
             max_prompt_bytes: limit,
             startup_timeout_ms: self.config.startup_timeout_ms,
-            deny_after_ms: (self.config.on_timeout == OnTimeout::Deny).then_some(self.config.hook_ask_timeout_ms),
+            deny_after_ms: (self.config.on_timeout == OnTimeout::Deny)
+                .then_some(self.config.hook_ask_timeout_ms),
         }
     }
 }

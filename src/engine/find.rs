@@ -86,8 +86,12 @@ impl Engine {
     /// `invalid_argument` for a bad cursor, `storage_failed`.
     pub async fn list(&self, query: ListQuery) -> Result<(Vec<Session>, Option<String>), OpError> {
         let before = query.cursor.as_deref().map(read_cursor).transpose()?;
-        let dir = query.work_dir.as_ref().map(|dir| std::fs::canonicalize(dir).unwrap_or_else(|_| PathBuf::from(dir)));
-        let older = |row: &SessionRow| before.is_none_or(|before| (row.spec.created_at, row.spec.id) < before);
+        let dir = query
+            .work_dir
+            .as_ref()
+            .map(|dir| std::fs::canonicalize(dir).unwrap_or_else(|_| PathBuf::from(dir)));
+        let older =
+            |row: &SessionRow| before.is_none_or(|before| (row.spec.created_at, row.spec.id) < before);
         let here = |row: &SessionRow| dir.as_ref().is_none_or(|dir| row.spec.work_dir == *dir);
         let live = self.db(|store| store.live_sessions()).await?;
         let told = join_all(live.iter().map(|row| self.tell(row))).await;
@@ -111,7 +115,8 @@ impl Engine {
         sessions.sort_by_key(|session| std::cmp::Reverse((session.created_at, session.id)));
         let more = sessions.len() > query.limit;
         sessions.truncate(query.limit);
-        let next = sessions.last().filter(|_| more).map(|last| format!("{}_{}", last.created_at.millis(), last.id));
+        let next =
+            sessions.last().filter(|_| more).map(|last| format!("{}_{}", last.created_at.millis(), last.id));
         Ok((sessions, next))
     }
 
@@ -136,9 +141,9 @@ impl Engine {
 }
 
 fn read_cursor(text: &str) -> Result<(Timestamp, SessionId), OpError> {
-    let parsed = text.split_once('_').and_then(|(at, id)| {
-        Some((Timestamp::from_millis(at.parse().ok()?)?, id.parse().ok()?))
-    });
+    let parsed = text
+        .split_once('_')
+        .and_then(|(at, id)| Some((Timestamp::from_millis(at.parse().ok()?)?, id.parse().ok()?)));
     parsed.ok_or_else(|| {
         OpError::new(ErrorCode::InvalidArgument, "the cursor cannot be read")
             .hint("pass the nextCursor of the page before, unchanged")

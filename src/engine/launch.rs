@@ -24,7 +24,9 @@ impl Engine {
     ///
     /// `launch_failed`.
     pub(super) async fn start_holder(&self, launch: &HolderLaunch) -> Result<ProcessId, OpError> {
-        let failed = |why: String| OpError::new(ErrorCode::LaunchFailed, format!("the session could not start: {why}"));
+        let failed = |why: String| {
+            OpError::new(ErrorCode::LaunchFailed, format!("the session could not start: {why}"))
+        };
         let spawned = self.spawn_holder(launch).await;
         let line = spawned.map_err(|error| failed(error.to_string()))?;
         match read_started(&line) {

@@ -73,9 +73,10 @@ impl Engine {
                 self.unlink(row.spec.id);
                 match self.observe(row, ANSWERS_WITHIN).await? {
                     Observed::Ended(_) => Err(ended(row.spec.id)),
-                    Observed::Live(_) | Observed::Silent | Observed::Launching => {
-                        Err(OpError::new(ErrorCode::HolderUnreachable, format!("session {}: {error}", row.spec.id)))
-                    }
+                    Observed::Live(_) | Observed::Silent | Observed::Launching => Err(OpError::new(
+                        ErrorCode::HolderUnreachable,
+                        format!("session {}: {error}", row.spec.id),
+                    )),
                 }
             }
         }
@@ -91,7 +92,9 @@ impl Engine {
             Err(error) => Err(error),
         };
         match asked {
-            Ok(snapshot) if snapshot.session.status != StatusWord::Ended => Ok(Observed::Live(Box::new(snapshot))),
+            Ok(snapshot) if snapshot.session.status != StatusWord::Ended => {
+                Ok(Observed::Live(Box::new(snapshot)))
+            }
             Ok(_) | Err(HolderError::Unreachable(_) | HolderError::Gone) => {
                 self.unlink(row.spec.id);
                 let age = Timestamp::now().millis_since(row.spec.created_at);
@@ -104,7 +107,9 @@ impl Engine {
                     None => Observed::Silent,
                 })
             }
-            Err(HolderError::Silent(_) | HolderError::Refused(_) | HolderError::Unreadable(_)) => Ok(Observed::Silent),
+            Err(HolderError::Silent(_) | HolderError::Refused(_) | HolderError::Unreadable(_)) => {
+                Ok(Observed::Silent)
+            }
         }
     }
 

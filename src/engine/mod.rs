@@ -33,7 +33,8 @@ use crate::holder::HolderClient;
 use crate::store::{Store, StoreError};
 
 pub use types::{
-    AttachInput, Attachment, ClaudeProgram, Created, Detail, EngineHealth, ListQuery, NewSession, WaitQuery, WaitResult,
+    AttachInput, Attachment, ClaudeProgram, Created, Detail, EngineHealth, ListQuery, NewSession, WaitQuery,
+    WaitResult,
 };
 
 /// What an engine is built from.
@@ -87,7 +88,9 @@ impl Engine {
         let store = self.store.clone();
         match tokio::task::spawn_blocking(move || call(store.as_ref())).await {
             Ok(result) => result.map_err(|error| OpError::new(error.code(), error.to_string())),
-            Err(error) => Err(OpError::new(ErrorCode::Internal, format!("a store call did not finish: {error}"))),
+            Err(error) => {
+                Err(OpError::new(ErrorCode::Internal, format!("a store call did not finish: {error}")))
+            }
         }
     }
 }

@@ -36,20 +36,27 @@ pub(super) fn check_name(name: &str) -> Result<(), OpError> {
 /// `invalid_argument`, `work_dir_refused`.
 pub(super) fn check_worktree(name: &str, dir: &Path) -> Result<(), OpError> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    if name.is_empty() || name.len() > LONGEST_NAME || !name.chars().all(plain) || name.starts_with(['.', '-']) {
+    if name.is_empty()
+        || name.len() > LONGEST_NAME
+        || !name.chars().all(plain)
+        || name.starts_with(['.', '-'])
+    {
         return Err(OpError::new(ErrorCode::InvalidArgument, format!("`{name}` cannot name a worktree"))
             .hint("use letters, digits, `.`, `_` and `-`, beginning with a letter or digit"));
     }
     if !dir.ancestors().any(|above| above.join(".git").exists()) {
         let what = format!("workDir `{}` is in no git repository, so it can have no worktree", dir.display());
-        return Err(OpError::new(ErrorCode::WorkDirRefused, what).hint("leave worktree out, or run git init there"));
+        return Err(
+            OpError::new(ErrorCode::WorkDirRefused, what).hint("leave worktree out, or run git init there")
+        );
     }
     Ok(())
 }
 
 /// Makes a name up from the directory and the id.
 pub(super) fn make_name(work_dir: &Path, id: SessionId) -> String {
-    let base = work_dir.file_name().map_or_else(|| "session".into(), |name| name.to_string_lossy().into_owned());
+    let base =
+        work_dir.file_name().map_or_else(|| "session".into(), |name| name.to_string_lossy().into_owned());
     let short: String = base.chars().filter(|c| !c.is_control()).take(40).collect();
     let id = id.to_string();
     format!("{short}-{}", &id[..4])
@@ -66,7 +73,8 @@ pub(super) fn work_dir(given: &str, config: &Config, state_dir: &Path) -> Result
     if !path.is_absolute() {
         return Err(refuse(format!("workDir `{given}` is not an absolute path")));
     }
-    let real = fs::canonicalize(path).map_err(|error| refuse(format!("workDir `{given}` cannot be used: {error}")))?;
+    let real = fs::canonicalize(path)
+        .map_err(|error| refuse(format!("workDir `{given}` cannot be used: {error}")))?;
     if !real.is_dir() {
         return Err(refuse(format!("workDir `{given}` is not a directory")));
     }

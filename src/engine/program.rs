@@ -86,7 +86,8 @@ fn locate(program: &Path, search: &str) -> Option<PathBuf> {
 
 /// The version that the npm package around the program names.
 fn packaged(real: &Path) -> Option<String> {
-    let package = real.ancestors().skip(1).take(2).map(|dir| dir.join("package.json")).find(|path| path.is_file())?;
+    let package =
+        real.ancestors().skip(1).take(2).map(|dir| dir.join("package.json")).find(|path| path.is_file())?;
     let json: Value = serde_json::from_slice(&fs::read(package).ok()?).ok()?;
     let ours = json["name"].as_str().is_some_and(|name| name.starts_with("@anthropic-ai/claude-code"));
     let version = json["version"].as_str().filter(|_| ours)?;

@@ -92,7 +92,9 @@ async fn tend(engine: &Arc<Engine>) -> io::Result<()> {
                     let result = tokio::task::spawn_blocking(move || copy(store.as_ref(), &row, known)).await;
                     match result.map_err(io::Error::other) {
                         Ok(Ok(known)) => drop(copied.insert(id, known)),
-                        Ok(Err(error)) => tracing::warn!(%error, session = %id, "a journal could not be copied"),
+                        Ok(Err(error)) => {
+                            tracing::warn!(%error, session = %id, "a journal could not be copied")
+                        }
                         Err(error) => tracing::warn!(%error, session = %id, "a journal could not be copied"),
                     }
                 }

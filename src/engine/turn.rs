@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use super::Engine;
 use super::link::Observed;
-use crate::domain::{Answer, Ask, AskId, Delivery, OpError, Receipt, ReceiptState, Session, SessionId, WhenBusy};
 use crate::domain::Timestamp;
+use crate::domain::{
+    Answer, Ask, AskId, Delivery, OpError, Receipt, ReceiptState, Session, SessionId, WhenBusy,
+};
 use crate::holder::client::ANSWERS_WITHIN;
 use crate::wire::{Request, Snapshot};
 
@@ -133,4 +135,3 @@ impl Engine {
         }
     }
 }
-

@@ -145,4 +145,3 @@ pub enum AttachInput {
     /// The viewer's new size: columns, rows.
     Resize(u16, u16),
 }
-

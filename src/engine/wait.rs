@@ -13,9 +13,7 @@ use tokio::time::Instant;
 
 use super::link::{Observed, outline};
 use super::{Engine, WaitQuery, WaitResult};
-use crate::domain::{
-    ErrorCode, Event, EventData, OpError, Position, Session, SessionId, StatusWord,
-};
+use crate::domain::{ErrorCode, Event, EventData, OpError, Position, Session, SessionId, StatusWord};
 use crate::holder::HolderClient;
 use crate::holder::client::ANSWERS_WITHIN;
 use crate::store::SessionRow;
@@ -81,7 +79,7 @@ impl Engine {
                         }
                     }
                     if news && query.until.contains(&session.status) {
-                        woke.push((session, None));
+                        woke.push((*session, None));
                     }
                 }
             }
@@ -124,7 +122,8 @@ impl Engine {
         match told {
             Told::Event(event) => {
                 let id = event.session_id;
-                let old = seen.get(&id).is_some_and(|known| known.epoch == event.epoch && event.seq <= known.seq);
+                let old =
+                    seen.get(&id).is_some_and(|known| known.epoch == event.epoch && event.seq <= known.seq);
                 if old {
                     return Ok(());
                 }
@@ -154,7 +153,8 @@ impl Engine {
                     None => outline(&row, StatusWord::Unknown),
                 };
                 let ended = session.status == StatusWord::Ended;
-                let told_before = woke.iter().any(|(known, _)| known.id == session.id && known.status == session.status);
+                let told_before =
+                    woke.iter().any(|(known, _)| known.id == session.id && known.status == session.status);
                 if let Some(known) = seen.get_mut(&row.spec.id).filter(|_| ended) {
                     known.seq = u64::MAX;
                 }
@@ -173,21 +173,26 @@ impl Engine {
             return Ok(Watched::Live { snapshot: Box::new(snapshot), client, pushes });
         }
         Ok(Watched::Other(match self.observe(row, ANSWERS_WITHIN).await? {
-            Observed::Live(snapshot) => snapshot.session,
-            Observed::Ended(session) => *session,
-            Observed::Silent => outline(row, StatusWord::Unknown),
-            Observed::Launching => outline(row, StatusWord::Starting),
+            Observed::Live(snapshot) => Box::new(snapshot.session),
+            Observed::Ended(session) => session,
+            Observed::Silent => Box::new(outline(row, StatusWord::Unknown)),
+            Observed::Launching => Box::new(outline(row, StatusWord::Starting)),
         }))
     }
 }
 
 enum Watched {
     Live { snapshot: Box<Snapshot>, client: HolderClient, pushes: mpsc::Receiver<Push> },
-    Other(Session),
+    Other(Box<Session>),
 }
 
 /// Passes a session's events on until its holder is gone.
-async fn follow(row: SessionRow, client: HolderClient, mut pushes: mpsc::Receiver<Push>, tell: mpsc::Sender<Told>) {
+async fn follow(
+    row: SessionRow,
+    client: HolderClient,
+    mut pushes: mpsc::Receiver<Push>,
+    tell: mpsc::Sender<Told>,
+) {
     while let Some(pushed) = pushes.recv().await {
         if let Push::Event { event } = pushed
             && tell.send(Told::Event(event)).await.is_err()

@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use interprocess::local_socket::tokio::prelude::*;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::wire::{
-    Call, FrameError, Hello, Outcome, PROTOCOL, Push, Refusal, Reply, Request, decode, read_frame, socket, write_frame,
+    Call, FrameError, Hello, Outcome, PROTOCOL, Push, Refusal, Reply, Request, decode, read_frame, socket,
+    write_frame,
 };
 
 /// How long a holder may take to answer what it answers at once. It takes under a millisecond; longer means that
@@ -74,12 +74,17 @@ impl HolderClient {
     /// [`HolderError::Unreachable`], [`HolderError::Silent`], [`HolderError::Gone`].
     pub async fn connect(path: &Path) -> Result<(Self, mpsc::Receiver<Push>), HolderError> {
         let stream = socket::connect(path).await.map_err(HolderError::Unreachable)?;
-        let (mut reader, mut writer) = stream.split();
-        let hello =
-            Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").into(), session_id: None, epoch: None };
+        // Each task owns a share of the stream, which closes when both have ended.
+        let stream = Arc::new(stream);
+        let hello = Hello {
+            protocol: PROTOCOL,
+            version: env!("CARGO_PKG_VERSION").into(),
+            session_id: None,
+            epoch: None,
+        };
         let greeting = async {
-            write_frame(&mut writer, &hello).await?;
-            decode::<Hello>(&read_frame(&mut reader).await?)
+            write_frame(&mut &*stream, &hello).await?;
+            decode::<Hello>(&read_frame(&mut &*stream).await?)
         };
         match tokio::time::timeout(ANSWERS_WITHIN, greeting).await {
             Ok(Ok(_peer)) => {}
@@ -91,7 +96,9 @@ impl HolderClient {
         let (push, pushes) = mpsc::channel(PUSHES);
         let pending: Pending = Arc::default();
         let answers = pending.clone();
+        let writer = stream.clone();
         let writing = tokio::spawn(async move {
+            let mut writer = &*writer;
             while let Some(call) = to_write.recv().await {
                 if write_frame(&mut writer, &call).await.is_err() {
                     return;
@@ -99,6 +106,7 @@ impl HolderClient {
             }
         });
         let reading = tokio::spawn(async move {
+            let mut reader = &*stream;
             while let Ok(body) = read_frame(&mut reader).await {
                 if let Ok(reply) = decode::<Reply>(&body) {
                     if let Some(waiting) = lock(&answers).remove(&reply.call) {
@@ -120,7 +128,11 @@ impl HolderClient {
     /// # Errors
     ///
     /// Any [`HolderError`].
-    pub async fn ask<T: DeserializeOwned>(&self, request: Request, within: Duration) -> Result<T, HolderError> {
+    pub async fn ask<T: DeserializeOwned>(
+        &self,
+        request: Request,
+        within: Duration,
+    ) -> Result<T, HolderError> {
         let call = self.shared.next.fetch_add(1, Ordering::Relaxed);
         let (answer, waiting) = oneshot::channel();
         lock(&self.shared.pending).insert(call, answer);

@@ -14,8 +14,8 @@ use serde_json::Value;
 use crate::claude::hook::slim;
 use crate::claude::settings::decides;
 use crate::wire::{
-    Call, FrameError, Hello, HookReply, Outcome, PROTOCOL, Reply, Request, decode, read_frame_blocking, socket,
-    write_frame_blocking,
+    Call, FrameError, Hello, HookReply, Outcome, PROTOCOL, Reply, Request, decode, read_frame_blocking,
+    socket, write_frame_blocking,
 };
 
 /// How long the holder may take to note an event that needs no decision. It takes microseconds; a stopped holder
@@ -50,8 +50,12 @@ pub fn run(event: &str, socket: &Path, secret: String, mut stdin: impl Read) -> 
         stream.set_recv_timeout(Some(NOTICE_TIMEOUT))?;
     }
     stream.set_send_timeout(Some(NOTICE_TIMEOUT))?;
-    let hello =
-        Hello { protocol: PROTOCOL, version: env!("CARGO_PKG_VERSION").into(), session_id: None, epoch: None };
+    let hello = Hello {
+        protocol: PROTOCOL,
+        version: env!("CARGO_PKG_VERSION").into(),
+        session_id: None,
+        epoch: None,
+    };
     write_frame_blocking(&mut stream, &hello)?;
     let request = Request::Hook { secret, event: event.to_owned(), payload: slim(payload) };
     write_frame_blocking(&mut stream, &Call { call: 1, request })?;

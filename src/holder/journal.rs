@@ -147,7 +147,8 @@ mod tests {
         assert_eq!(events.last().unwrap().seq, 5000);
         assert!(events.windows(2).all(|pair| pair[0].seq + 1 == pair[1].seq));
         assert!(events[0].seq > 1);
-        let total: u64 = fs::read_dir(dir.path()).unwrap().map(|f| f.unwrap().metadata().unwrap().len()).sum();
+        let total: u64 =
+            fs::read_dir(dir.path()).unwrap().map(|f| f.unwrap().metadata().unwrap().len()).sum();
         assert!(total <= PART_BYTES * (KEPT_PARTS as u64 + 1));
         assert_eq!(read(&path, Some(Position { epoch, seq: 4998 }), 10).unwrap().len(), 2);
     }

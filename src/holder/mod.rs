@@ -2,7 +2,7 @@
 //!
 //! The holder is the only process that owns a session: pseudo-terminal, screen, transcript tail, hook inbox, state
 //! machine, journal. It starts before Claude Code, ends after it, and needs no server. Start at [`run`] for its
-//! life, at [`actor`] for what it decides, at [`client`] for how others talk to it, at [`hook`] for the program
+//! life, at `actor` for what it decides, at [`client`] for how others talk to it, at [`hook`] for the program
 //! that Claude Code calls.
 
 mod actor;

@@ -66,7 +66,8 @@ struct Table {
 impl Table {
     fn read() -> Self {
         let mut children: BTreeMap<u32, Vec<ProcessId>> = BTreeMap::new();
-        for stat in all_processes().into_iter().flatten().flatten().filter_map(|process| process.stat().ok()) {
+        for stat in all_processes().into_iter().flatten().flatten().filter_map(|process| process.stat().ok())
+        {
             if let (Ok(pid), Ok(parent), true) =
                 (u32::try_from(stat.pid), u32::try_from(stat.ppid), stat.state != 'Z')
             {

@@ -56,8 +56,14 @@ impl Pty {
         let to = pair.master.take_writer().map_err(io::Error::other)?;
         let (writer, jobs) = sync_mpsc::channel();
         let written = inputs.clone();
-        thread::Builder::new().name("pty-read".into()).stack_size(STACK).spawn(move || read(reader, &inputs))?;
-        thread::Builder::new().name("pty-write".into()).stack_size(STACK).spawn(move || write(to, &jobs, &written))?;
+        thread::Builder::new()
+            .name("pty-read".into())
+            .stack_size(STACK)
+            .spawn(move || read(reader, &inputs))?;
+        thread::Builder::new()
+            .name("pty-write".into())
+            .stack_size(STACK)
+            .spawn(move || write(to, &jobs, &written))?;
         Ok(Self { master: pair.master, child, writer })
     }
 

@@ -73,7 +73,8 @@ async fn hold(mut launch: HolderLaunch, stdout: &mut impl io::Write) -> io::Resu
     let Some(_lock) = dir.try_lock()? else {
         return Err(io::Error::other("another holder has this session"));
     };
-    let me = ProcessId::of(std::process::id()).ok_or_else(|| io::Error::other("no entry in the process table"))?;
+    let me =
+        ProcessId::of(std::process::id()).ok_or_else(|| io::Error::other("no entry in the process table"))?;
     private_file(&dir.pid())?.write_all(&serde_json::to_vec(&me)?)?;
     // Tools that Claude Code leaves behind become our children instead of nobody's.
     rustix::process::set_child_subreaper(rustix::process::Pid::from_raw(1))?;

@@ -5,8 +5,6 @@ use std::path::Path;
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
 
-use interprocess::local_socket::tokio::prelude::*;
-
 use super::actor::{ConnectionId, Input, ReplyTo};
 use crate::domain::{Epoch, SessionId};
 use crate::wire::socket::{self, AsyncListener, AsyncStream};
@@ -33,8 +31,14 @@ pub(super) async fn serve(listener: AsyncListener, session_id: SessionId, inputs
     }
 }
 
-async fn connection(stream: AsyncStream, id: ConnectionId, session_id: SessionId, inputs: mpsc::Sender<Input>) {
-    let (mut reader, mut writer) = stream.split();
+async fn connection(
+    stream: AsyncStream,
+    id: ConnectionId,
+    session_id: SessionId,
+    inputs: mpsc::Sender<Input>,
+) {
+    // Both directions borrow the one stream, which closes when both are done.
+    let (mut reader, mut writer) = (&stream, &stream);
     let (frames, mut queue) = mpsc::channel::<Vec<u8>>(QUEUE);
     let write = async move {
         while let Some(frame) = queue.recv().await {

@@ -12,8 +12,8 @@ use serde_json::json;
 use super::api::{HoldAt, Question, Reply, Script, ScriptedApi, ToolCall};
 use crate::domain::{OpError, ReceiptState, Role, StatusWord};
 use crate::ops::{
-    Aegis, ApprovePermission, Caller, CreateSession, GetTranscript, KillSession, RejectPermission, SendMessage,
-    SessionRef, WaitForSession,
+    Aegis, ApprovePermission, Caller, CreateSession, GetTranscript, KillSession, RejectPermission,
+    SendMessage, SessionRef, WaitForSession,
 };
 
 /// One step as it came out.
@@ -50,10 +50,18 @@ type Seen = Result<String, String>;
 /// What the API answers to the story's prompts.
 #[must_use]
 pub fn script() -> Script {
-    let touch = |file: &str| ToolCall::new("Bash", json!({ "command": format!("touch {file}"), "description": "Make a file" }));
+    let touch = |file: &str| {
+        ToolCall::new("Bash", json!({ "command": format!("touch {file}"), "description": "Make a file" }))
+    };
     Script::new()
         .title("A rehearsal")
-        .on("REHEARSE a file", [Reply::tools([touch("made-by-rehearsal")]).saying("I will make it."), Reply::text("The file is there.")])
+        .on(
+            "REHEARSE a file",
+            [
+                Reply::tools([touch("made-by-rehearsal")]).saying("I will make it."),
+                Reply::text("The file is there."),
+            ],
+        )
         .on("REHEARSE a refusal", [Reply::tools([touch("never-made")]), Reply::text("Then I will leave it.")])
         .on(
             "REHEARSE a question",
@@ -183,33 +191,52 @@ impl Stage<'_> {
         self.aegis.approve_permission(self.caller, req).await.map_err(told)?;
         self.until(id, StatusWord::Idle).await?;
         let file = self.work_dir.join("made-by-rehearsal");
-        if file.exists() { Ok("the tool ran and made its file".into()) } else { Err("the tool did not run".into()) }
+        if file.exists() {
+            Ok("the tool ran and made its file".into())
+        } else {
+            Err("the tool did not run".into())
+        }
     }
 
     async fn last_words(&self, id: &str) -> Seen {
-        let req = GetTranscript { session_id: id.into(), role: Some(Role::Assistant), ..GetTranscript::default() };
+        let req =
+            GetTranscript { session_id: id.into(), role: Some(Role::Assistant), ..GetTranscript::default() };
         let page = self.aegis.get_transcript(self.caller, req).await.map_err(told)?;
-        page.messages.last().map(|message| message.text.clone()).ok_or_else(|| "the transcript is empty".into())
+        page.messages
+            .last()
+            .map(|message| message.text.clone())
+            .ok_or_else(|| "the transcript is empty".into())
     }
 
     async fn read(&self, id: &str, wanted: &str) -> Seen {
         let words = self.last_words(id).await?;
-        if words == wanted { Ok(format!("“{words}”")) } else { Err(format!("“{words}” instead of “{wanted}”")) }
+        if words == wanted {
+            Ok(format!("“{words}”"))
+        } else {
+            Err(format!("“{words}” instead of “{wanted}”"))
+        }
     }
 
     async fn reject(&self, id: &str) -> Seen {
         self.submit(id, "REHEARSE a refusal").await?;
         self.until(id, StatusWord::PermissionPrompt).await?;
         let reason = "not in a rehearsal";
-        let req =
-            RejectPermission { session_id: id.into(), reason: Some(reason.into()), ..RejectPermission::default() };
+        let req = RejectPermission {
+            session_id: id.into(),
+            reason: Some(reason.into()),
+            ..RejectPermission::default()
+        };
         self.aegis.reject_permission(self.caller, req).await.map_err(told)?;
         self.until(id, StatusWord::Idle).await?;
         if self.work_dir.join("never-made").exists() {
             return Err("the tool ran all the same".into());
         }
         let knows = self.api.requests().iter().any(|request| request.mentions(reason));
-        if knows { Ok("Claude was told the reason".into()) } else { Err("Claude was not told the reason".into()) }
+        if knows {
+            Ok("Claude was told the reason".into())
+        } else {
+            Err("Claude was not told the reason".into())
+        }
     }
 
     async fn question(&self, id: &str) -> Seen {
@@ -224,12 +251,18 @@ impl Stage<'_> {
         let answered = self.api.requests().iter().any(|request| {
             request.tool_results().iter().any(|(_, result)| result.to_string().contains("Blue"))
         });
-        if answered { Ok("Claude got the answer “Blue”".into()) } else { Err("Claude did not get the answer".into()) }
+        if answered {
+            Ok("Claude got the answer “Blue”".into())
+        } else {
+            Err("Claude did not get the answer".into())
+        }
     }
 
     async fn queue(&self, id: &str) -> Seen {
         self.submit(id, "REHEARSE the first of two").await?;
-        let arrived = |text: &'static str| move |request: &super::api::Recorded| request.is_main() && request.mentions(text);
+        let arrived = |text: &'static str| {
+            move |request: &super::api::Recorded| request.is_main() && request.mentions(text)
+        };
         self.api
             .wait_for("the first prompt", arrived("REHEARSE the first of two"))
             .await
@@ -250,7 +283,9 @@ impl Stage<'_> {
     async fn interrupt(&self, id: &str) -> Seen {
         self.submit(id, "REHEARSE an endless turn").await?;
         self.api
-            .wait_for("the endless turn", |request| request.is_main() && request.mentions("REHEARSE an endless turn"))
+            .wait_for("the endless turn", |request| {
+                request.is_main() && request.mentions("REHEARSE an endless turn")
+            })
             .await
             .map_err(|fault| fault.to_string())?;
         let req = SessionRef { session_id: id.into() };
@@ -271,6 +306,10 @@ impl Stage<'_> {
         let req = KillSession { session_id: id.into(), force: None };
         let session = self.aegis.kill_session(self.caller, req).await.map_err(told)?;
         let detail = session.ending.and_then(|ending| ending.detail).unwrap_or_default();
-        if session.status == StatusWord::Ended { Ok(format!("ended ({detail})")) } else { Err("it did not end".into()) }
+        if session.status == StatusWord::Ended {
+            Ok(format!("ended ({detail})"))
+        } else {
+            Err("it did not end".into())
+        }
     }
 }

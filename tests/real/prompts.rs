@@ -46,7 +46,11 @@ fn tricky() -> Vec<String> {
 /// Whether the model received this text (with at most what keeps it from being a command) just once.
 fn received(lab: &Lab, text: &str) -> usize {
     let seen = |got: &String| same(text, got) || same(&format!("{text}."), got);
-    lab.api.requests().iter().filter(|request| request.is_main() && request.prompt().is_some_and(|p| seen(&p))).count()
+    lab.api
+        .requests()
+        .iter()
+        .filter(|request| request.is_main() && request.prompt().is_some_and(|p| seen(&p)))
+        .count()
 }
 
 #[rstest]
@@ -65,7 +69,7 @@ async fn a_prompt_reaches_the_model_as_it_was_sent(#[values("2.1.197", "2.1.330"
         driver.until(&id, StatusWord::Idle).await;
         let times = received(&lab, &text);
         if times != 1 {
-            let last = lab.api.requests().iter().filter(|r| r.is_main()).last().and_then(|r| r.prompt());
+            let last = lab.api.requests().iter().rfind(|r| r.is_main()).and_then(|r| r.prompt());
             wrong.push(format!("{short:?}: received {times} times; last {last:?}"));
         }
     }
@@ -112,7 +116,9 @@ async fn prompts_sent_while_a_turn_runs_arrive_once(#[values("2.1.197", "2.1.330
         driver.send(&id, &format!("HOLD {number}")).await.unwrap();
         let held = format!("HOLD {number}");
         lab.api
-            .wait_for("the held turn", |request| request.is_main() && request.prompt().is_some_and(|p| p == held))
+            .wait_for("the held turn", |request| {
+                request.is_main() && request.prompt().is_some_and(|p| p == held)
+            })
             .await
             .unwrap();
         let before = mentions(&lab, &text);
@@ -121,7 +127,7 @@ async fn prompts_sent_while_a_turn_runs_arrive_once(#[values("2.1.197", "2.1.330
         driver.until(&id, StatusWord::Idle).await;
         let short: String = text.chars().take(30).collect();
         if mentions(&lab, &text) != before + 1 {
-            let last = lab.api.requests().iter().filter(|r| r.is_main()).last().map(|r| r.user_texts());
+            let last = lab.api.requests().iter().rfind(|r| r.is_main()).map(|r| r.user_texts());
             wrong.push(format!("{short:?}: {} times; last {last:?}", mentions(&lab, &text) - before));
         }
     }
@@ -133,7 +139,11 @@ async fn prompts_sent_while_a_turn_runs_arrive_once(#[values("2.1.197", "2.1.330
 /// How many requests carry this text as the newest thing said.
 fn mentions(lab: &Lab, text: &str) -> usize {
     let seen = |got: &String| same(text, got) || same(&format!("{text}."), got);
-    lab.api.requests().iter().filter(|r| r.is_main() && (r.prompt().iter().any(seen) || r.user_texts().iter().any(seen))).count()
+    lab.api
+        .requests()
+        .iter()
+        .filter(|r| r.is_main() && (r.prompt().iter().any(seen) || r.user_texts().iter().any(seen)))
+        .count()
 }
 
 #[rstest]

@@ -19,7 +19,9 @@ async fn a_worktree_is_made_and_worked_in(#[values("2.1.197", "2.1.330")] versio
     let lab = Lab::new(version, Script::new().on("MAKE", [Reply::tools([call]), Reply::text("Made.")])).await;
     for args in [&["init", "-q"][..], &["commit", "-q", "--allow-empty", "-m", "first"]] {
         let mut git = Command::new("git");
-        git.args(["-c", "user.name=t", "-c", "user.email=t@example.com"]).args(args).current_dir(&lab.project);
+        git.args(["-c", "user.name=t", "-c", "user.email=t@example.com"])
+            .args(args)
+            .current_dir(&lab.project);
         assert!(git.status().unwrap().success());
     }
     let driver = Driver::new(&lab);

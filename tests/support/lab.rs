@@ -90,8 +90,11 @@ impl LabBuilder {
             home = home.without(name);
         }
         let home = home.at(root.join("home")).unwrap();
-        let mut env: BTreeMap<String, OsString> =
-            home.env().iter().map(|(name, value)| (name.to_str().unwrap().to_owned(), value.clone())).collect();
+        let mut env: BTreeMap<String, OsString> = home
+            .env()
+            .iter()
+            .map(|(name, value)| (name.to_str().unwrap().to_owned(), value.clone()))
+            .collect();
         env.insert("AEGIS_STATE_DIR".into(), root.join("state").into());
         env.insert("AEGIS_RUNTIME_DIR".into(), root.join("run").into());
         env.insert("AEGIS_CLAUDE_PATH".into(), program.into());
@@ -173,7 +176,8 @@ impl Lab {
             .filter_map(|process| {
                 let line = process.cmdline().unwrap_or_default().join(" ");
                 let env = process.environ().unwrap_or_default();
-                let ours = line.contains(mark) || env.values().any(|value| value.to_string_lossy().contains(mark));
+                let ours =
+                    line.contains(mark) || env.values().any(|value| value.to_string_lossy().contains(mark));
                 ours.then_some((process.pid, line))
             })
             .collect()

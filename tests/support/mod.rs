@@ -4,7 +4,4 @@
 pub mod lab;
 pub mod tasks;
 
-pub use lab::{Lab, LabBuilder};
-
-/// The two pinned versions of Claude Code that all tests run on.
-pub const VERSIONS: [&str; 2] = ["2.1.197", "2.1.330"];
+pub use lab::Lab;

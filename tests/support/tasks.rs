@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use aegis::domain::{Ask, Message, OpError, Receipt, Role, Session, StatusWord};
 use aegis::ops::{
-    Aegis, ApprovePermission, Caller, CreateSession, GetTranscript, KillSession, RejectPermission, SendMessage,
-    SessionCreated, SessionDetail, SessionRef, WaitForSession,
+    Aegis, ApprovePermission, Caller, CreateSession, GetTranscript, KillSession, RejectPermission,
+    SendMessage, SessionCreated, SessionDetail, SessionRef, WaitForSession,
 };
 
 use super::Lab;
@@ -68,8 +68,11 @@ impl Driver {
         let detail = self.show(id).await;
         let req = aegis::ops::CapturePane { session_id: id.into(), ..Default::default() };
         let pane = self.aegis.capture_pane(&self.caller, req).await.map(|pane| pane.pane).unwrap_or_default();
-        let evidence: Vec<_> =
-            detail.evidence.iter().map(|e| format!("{} {:?} {} {:?}", e.at, e.source, e.what, e.accepted)).collect();
+        let evidence: Vec<_> = detail
+            .evidence
+            .iter()
+            .map(|e| format!("{} {:?} {} {:?}", e.at, e.source, e.what, e.accepted))
+            .collect();
         panic!(
             "waited for {wanted:?}, but the session is {:?}\nasks: {:#?}\nreceipts: {:#?}\nevidence: {evidence:#?}\n{pane}",
             detail.session.status, detail.session.open_asks, detail.receipts
@@ -103,7 +106,13 @@ impl Driver {
     }
 
     pub async fn messages(&self, id: &str, role: Option<Role>) -> Vec<Message> {
-        let req = GetTranscript { session_id: id.into(), role, limit: Some(200), max_chars: Some(1_000_000), ..GetTranscript::default() };
+        let req = GetTranscript {
+            session_id: id.into(),
+            role,
+            limit: Some(200),
+            max_chars: Some(1_000_000),
+            ..GetTranscript::default()
+        };
         self.aegis.get_transcript(&self.caller, req).await.unwrap().messages
     }
 

@@ -30,16 +30,15 @@ impl Actor {
             return Err(match self.asks.resolved(id) {
                 Some(ask) => {
                     let by = ask.resolution.as_ref().map_or("somebody", |resolution| resolution.by.as_str());
-                    Refusal::new(RefusalCode::AlreadyResolved, format!("the ask was settled by {by}")).about(ask)
+                    Refusal::new(RefusalCode::AlreadyResolved, format!("the ask was settled by {by}"))
+                        .about(ask)
                 }
                 None => Refusal::new(RefusalCode::NoSuchAsk, format!("the session has no ask {id}")),
             });
         }
         // Answers by choice are for questions; approvals are not.
         let question = matches!(answer, Answer::Choices { .. });
-        let fits = |open: &&OpenAsk| {
-            !question || open.ask.kind == AskKind::Question
-        };
+        let fits = |open: &&OpenAsk| !question || open.ask.kind == AskKind::Question;
         let fitting: Vec<_> = self.asks.open().iter().filter(fits).collect();
         match fitting.as_slice() {
             [] => Err(Refusal::new(RefusalCode::NothingToApprove, "nothing waits for an answer")),
@@ -58,7 +57,8 @@ impl Actor {
             && *seen != open.ask.input_hash
         {
             let refusal =
-                Refusal::new(RefusalCode::InputChanged, "the open call is not the one that was shown").about(&open.ask);
+                Refusal::new(RefusalCode::InputChanged, "the open call is not the one that was shown")
+                    .about(&open.ask);
             return self.refuse(to, refusal);
         }
         match open.ask.via {
@@ -73,13 +73,16 @@ impl Actor {
         let (stdout, how, detail) = match answer {
             Answer::Approve { remember, .. } if kind != AskKind::Question => {
                 let updates = match (&open.call, remember) {
-                    (Some(call), Remember::Session) if kind == AskKind::Permission => session_rule(call, &open.suggestions),
+                    (Some(call), Remember::Session) if kind == AskKind::Permission => {
+                        session_rule(call, &open.suggestions)
+                    }
                     _ => Vec::new(),
                 };
                 (allow(None, &updates), How::Approved, None)
             }
             Answer::Approve { .. } => {
-                let refusal = Refusal::new(RefusalCode::InvalidAnswer, "a question wants an answer, not an approval");
+                let refusal =
+                    Refusal::new(RefusalCode::InvalidAnswer, "a question wants an answer, not an approval");
                 return self.refuse(to, refusal.about(&open.ask));
             }
             Answer::Reject { reason } => {
@@ -90,10 +93,12 @@ impl Actor {
                 Ok((input, said)) => (allow(Some(input), &[]), How::Answered, Some(said)),
                 Err(refusal) => return self.refuse(to, refusal),
             },
-            Answer::Text { text } => match single(&open.ask, &text).and_then(|answers| fill(&open.ask, answers)) {
-                Ok((input, said)) => (allow(Some(input), &[]), How::Answered, Some(said)),
-                Err(refusal) => return self.refuse(to, refusal),
-            },
+            Answer::Text { text } => {
+                match single(&open.ask, &text).and_then(|answers| fill(&open.ask, answers)) {
+                    Ok((input, said)) => (allow(Some(input), &[]), How::Answered, Some(said)),
+                    Err(refusal) => return self.refuse(to, refusal),
+                }
+            }
         };
         let Some(open) = self.resolve(id, by, how, detail) else { return };
         if let Some(hook) = open.hook {
@@ -118,12 +123,15 @@ impl Actor {
             return self.refuse(to, refusal);
         };
         if self.keying.is_some() {
-            let refusal = Refusal::new(RefusalCode::AlreadyResolved, "another answer is being given right now");
+            let refusal =
+                Refusal::new(RefusalCode::AlreadyResolved, "another answer is being given right now");
             return self.refuse(to, refusal);
         }
         let (choice, how) = match answer {
             Answer::Approve { .. } => (yes(&dialog).map(Choice::Option), How::Approved),
-            Answer::Reject { .. } => (Some(no(&dialog).map_or(Choice::Escape, Choice::Option)), How::Rejected),
+            Answer::Reject { .. } => {
+                (Some(no(&dialog).map_or(Choice::Escape, Choice::Option)), How::Rejected)
+            }
             Answer::Text { text } => (option(&dialog, text).map(Choice::Option), How::Answered),
             Answer::Choices { answers } => {
                 let only = if answers.len() == 1 { answers.values().next() } else { None };
@@ -189,8 +197,11 @@ fn fill(ask: &Ask, answers: BTreeMap<String, String>) -> Result<(Value, String),
         let text = questions[at]["question"].as_str().unwrap_or_default().to_owned();
         filled.insert(text, label(&questions[at], &answer).into());
     }
-    let missing: Vec<_> =
-        questions.iter().filter_map(|q| q["question"].as_str()).filter(|text| !filled.contains_key(*text)).collect();
+    let missing: Vec<_> = questions
+        .iter()
+        .filter_map(|q| q["question"].as_str())
+        .filter(|text| !filled.contains_key(*text))
+        .collect();
     if !missing.is_empty() {
         let what = format!("{} of {} questions are not answered", missing.len(), questions.len());
         return Err(Refusal::new(RefusalCode::InvalidAnswer, what).about(&missing));
@@ -207,8 +218,12 @@ fn questions(ask: &Ask) -> Vec<Value> {
 
 /// The label that an answer means, by its text in any case or by its number; free text stays as it is.
 fn label(question: &Value, answer: &str) -> String {
-    let labels: Vec<_> =
-        question["options"].as_array().into_iter().flatten().filter_map(|option| option["label"].as_str()).collect();
+    let labels: Vec<_> = question["options"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|option| option["label"].as_str())
+        .collect();
     let wanted = answer.trim();
     let by_text = labels.iter().find(|label| label.eq_ignore_ascii_case(wanted));
     let by_number = || labels.get(wanted.parse::<usize>().ok()?.checked_sub(1)?);

@@ -93,7 +93,13 @@ fn hash(tool: &str, input: &Value) -> String {
 
 impl Actor {
     /// Opens an ask for a permission hook that waits.
-    pub(super) fn open_hook_ask(&mut self, to: ReplyTo, call: ToolCall, suggestions: Vec<Value>, agent: Option<Agent>) {
+    pub(super) fn open_hook_ask(
+        &mut self,
+        to: ReplyTo,
+        call: ToolCall,
+        suggestions: Vec<Value>,
+        agent: Option<Agent>,
+    ) {
         let now = Timestamp::now();
         let (kind, title, options) = describe(&call);
         let ask = Ask {
@@ -111,7 +117,11 @@ impl Actor {
             resolution: None,
         };
         let what = format!("hook PermissionRequest: {}", ask.title);
-        self.open_ask(OpenAsk { ask, hook: Some(to), call: Some(call), suggestions, agent, dialog: None }, Source::Hook, what);
+        self.open_ask(
+            OpenAsk { ask, hook: Some(to), call: Some(call), suggestions, agent, dialog: None },
+            Source::Hook,
+            what,
+        );
         if let Some(after) = self.launch.deny_after_ms {
             self.timers.ensure(Timer::Deny, Duration::from_millis(after));
         }
@@ -137,8 +147,14 @@ impl Actor {
             resolution: None,
         };
         let what = format!("screen rule {}: {}", dialog.rule, ask.title);
-        let open =
-            OpenAsk { ask, hook: None, call: None, suggestions: Vec::new(), agent: None, dialog: Some(dialog) };
+        let open = OpenAsk {
+            ask,
+            hook: None,
+            call: None,
+            suggestions: Vec::new(),
+            agent: None,
+            dialog: Some(dialog),
+        };
         self.open_ask(open, Source::Screen, what);
         id
     }
@@ -152,7 +168,13 @@ impl Actor {
     }
 
     /// Settles an ask once. Returns it as resolved, or `None` if it is not open any more.
-    pub(super) fn resolve(&mut self, id: AskId, by: &str, how: How, detail: Option<String>) -> Option<OpenAsk> {
+    pub(super) fn resolve(
+        &mut self,
+        id: AskId,
+        by: &str,
+        how: How,
+        detail: Option<String>,
+    ) -> Option<OpenAsk> {
         let at = self.asks.open.iter().position(|open| open.ask.id == id)?;
         let mut open = self.asks.open.remove(at);
         open.ask.resolution = Some(Resolution { by: by.to_owned(), how, at: Timestamp::now(), detail });
@@ -259,7 +281,9 @@ impl Actor {
         for id in ids {
             self.deny_by_hook(id, "config", "nobody answered in time", false);
         }
-        if let Some(oldest) = self.asks.open.iter().filter(|open| open.hook.is_some()).map(|o| o.ask.opened_at).min() {
+        if let Some(oldest) =
+            self.asks.open.iter().filter(|open| open.hook.is_some()).map(|o| o.ask.opened_at).min()
+        {
             let left = after.saturating_sub(now.millis_since(oldest)).max(1);
             self.timers.set(Timer::Deny, Duration::from_millis(left));
         }
@@ -279,9 +303,10 @@ fn describe(call: &ToolCall) -> (AskKind, String, Vec<String>) {
         }
         "ExitPlanMode" => (AskKind::Plan, "Claude has a plan and asks to carry it out".into(), yes_no()),
         name => {
-            let main = ["command", "file_path", "notebook_path", "url", "query", "pattern", "path", "description"]
-                .iter()
-                .find_map(|key| input[*key].as_str());
+            let main =
+                ["command", "file_path", "notebook_path", "url", "query", "pattern", "path", "description"]
+                    .iter()
+                    .find_map(|key| input[*key].as_str());
             let title = main.map_or_else(|| name.to_owned(), |main| format!("{name}: {main}"));
             (AskKind::Permission, title, yes_no())
         }

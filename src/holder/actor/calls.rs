@@ -122,8 +122,7 @@ impl Actor {
         let id = open.ask.id;
         let question = open.ask.kind == AskKind::Question && open.ask.via == AskVia::Hook;
         let choice = open.dialog.as_ref().and_then(|dialog| Some((dialog.clone(), option(dialog, &text)?)));
-        let receipt =
-            Receipt::new(self.launch.spec.id, key, Delivery::Answer, text.len(), Timestamp::now());
+        let receipt = Receipt::new(self.launch.spec.id, key, Delivery::Answer, text.len(), Timestamp::now());
         if question {
             self.answer_receipts.insert(to, AnswerKey { receipt });
             self.on_answer(to, Some(id), Answer::Text { text }, by);

@@ -136,7 +136,10 @@ impl Actor {
         let receipt = Receipt::new(session, key, Delivery::Paste, text.len(), now);
         if !self.emit(crate::domain::EventData::Receipt(receipt.clone())) {
             let why = self.events.failing().unwrap_or("unknown").to_owned();
-            return Err(Refusal::new(RefusalCode::StorageFailed, format!("the journal cannot be written: {why}")));
+            return Err(Refusal::new(
+                RefusalCode::StorageFailed,
+                format!("the journal cannot be written: {why}"),
+            ));
         }
         self.receipts.add(receipt.clone(), text, typed.clone());
         self.deliver.queue.push_back(Outgoing { id: receipt.id, typed });
@@ -235,7 +238,11 @@ impl Actor {
             let key = if ours { keys::ESCAPE } else { keys::STASH };
             self.pty.write(key.to_vec(), None);
             self.timers.set(Timer::Deliver, if ours { BETWEEN_ESCAPES } else { BOX_CHANGES });
-            return if ours { Stage::Clearing { since: now, again: false } } else { Stage::Stashing { since: now } };
+            return if ours {
+                Stage::Clearing { since: now, again: false }
+            } else {
+                Stage::Stashing { since: now }
+            };
         }
         let Some(prompt) = self.deliver.queue.pop_front() else { return Stage::Rest };
         self.deliver.tokens += 1;
@@ -306,7 +313,12 @@ impl Actor {
             return Stage::Showing { prompt, since };
         }
         if !shown && self.view.input().is_some() {
-            self.advance(prompt.id, ReceiptState::Uncertain, Timestamp::now(), "the input box never showed it");
+            self.advance(
+                prompt.id,
+                ReceiptState::Uncertain,
+                Timestamp::now(),
+                "the input box never showed it",
+            );
             self.doubt();
             return Stage::Rest;
         }
@@ -366,7 +378,8 @@ impl Actor {
         self.deliver.queue.clear();
         self.deliver.stage = Stage::Rest;
         for id in self.receipts.pending() {
-            let untouched = self.receipts.get(id).is_some_and(|receipt| receipt.state == ReceiptState::Queued);
+            let untouched =
+                self.receipts.get(id).is_some_and(|receipt| receipt.state == ReceiptState::Queued);
             let state = if untouched { ReceiptState::Refused } else { ReceiptState::Uncertain };
             self.advance(id, state, at, "the session ended");
         }

@@ -84,7 +84,12 @@ impl Actor {
         let swept =
             process::sweep(targets, GRACE, || process::descendants(std::process::id(), &holders)).await;
         if swept > 0 {
-            self.note(Source::Process, now, format!("ended {swept} processes that the session had started"), None);
+            self.note(
+                Source::Process,
+                now,
+                format!("ended {swept} processes that the session had started"),
+                None,
+            );
         }
         let ids: Vec<_> = self.asks.open().iter().map(|open| open.ask.id).collect();
         for id in ids {
@@ -130,7 +135,8 @@ impl Actor {
 fn other_holders(dir: &SessionDir) -> BTreeSet<ProcessId> {
     let Some(all) = dir.root().parent() else { return BTreeSet::new() };
     let entries = fs::read_dir(all).into_iter().flatten().filter_map(Result::ok);
-    let others = entries.map(|entry| SessionDir::new(entry.path())).filter(|other| other.root() != dir.root());
+    let others =
+        entries.map(|entry| SessionDir::new(entry.path())).filter(|other| other.root() != dir.root());
     others
         .filter_map(|other| serde_json::from_slice::<ProcessId>(&fs::read(other.pid()).ok()?).ok())
         .filter(|process| process.alive())

@@ -41,7 +41,8 @@ pub(in crate::holder) struct Files {
 impl Files {
     /// Finds Claude Code's own directory from the session's environment.
     pub(super) fn new(environment: &BTreeMap<String, String>, inputs: mpsc::Sender<Input>) -> Self {
-        let configured = environment.get("CLAUDE_CONFIG_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
+        let configured =
+            environment.get("CLAUDE_CONFIG_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
         let home = || environment.get("HOME").map(|home| Path::new(home).join(".claude"));
         let told = Arc::new(AtomicBool::new(false));
         let mark = told.clone();
@@ -166,7 +167,10 @@ impl Actor {
             Fact::ToolDone { tool_use_id, rejected } => {
                 let how = if rejected { How::Rejected } else { How::Approved };
                 let same = |id: &Option<String>| id.as_ref() == Some(&tool_use_id);
-                self.settle_in_terminal(|open| open.ask.via == AskVia::Hook && same(&open.ask.tool_use_id), how);
+                self.settle_in_terminal(
+                    |open| open.ask.via == AskVia::Hook && same(&open.ask.tool_use_id),
+                    how,
+                );
             }
             Fact::Failed { kind, text } => self.fail_turn(Source::Transcript, at, kind, text, "transcript"),
             Fact::ToolCalled { .. } | Fact::Said { .. } => {}
@@ -178,7 +182,8 @@ impl Actor {
         if self.live.as_ref() == Some(&live) {
             return;
         }
-        let changed = self.live.as_ref().map(|old| (&old.activity, old.since)) != Some((&live.activity, live.since));
+        let changed =
+            self.live.as_ref().map(|old| (&old.activity, old.since)) != Some((&live.activity, live.since));
         if self.claude_version.is_none() {
             self.claude_version.clone_from(&live.version);
         }
@@ -219,7 +224,9 @@ impl Actor {
         match activity {
             Activity::Idle | Activity::Shell => {
                 self.doubt_asks();
-                if matches!(word, StatusWord::Starting | StatusWord::Unknown) && !self.receipts.any_on_the_way() {
+                if matches!(word, StatusWord::Starting | StatusWord::Unknown)
+                    && !self.receipts.any_on_the_way()
+                {
                     self.signal(Source::Live, since, &Signal::Ready, what);
                     self.ready();
                 } else if self.receipts.any_on_the_way() || self.held_stop.is_some() {
@@ -267,7 +274,12 @@ impl Actor {
         let word = self.status.current().word();
         match live.activity {
             Some(Activity::Busy) if word == StatusWord::Idle => {
-                self.signal(Source::Live, now, &Signal::TurnStarted, "live file: still busy after the turn's end");
+                self.signal(
+                    Source::Live,
+                    now,
+                    &Signal::TurnStarted,
+                    "live file: still busy after the turn's end",
+                );
             }
             Some(Activity::Idle | Activity::Shell) if word == StatusWord::Starting => {
                 self.doubt_written(LOST_AFTER);

@@ -8,7 +8,9 @@ use super::timers::Timer;
 use super::{Actor, ReplyTo};
 use crate::claude::hook::{HookCall, HookEvent, ToolCall};
 use crate::claude::prompt;
-use crate::domain::{ErrorKind, How, Limit, Outcome, ReceiptId, ReceiptState, Signal, Source, Timestamp, TurnError};
+use crate::domain::{
+    ErrorKind, How, Limit, Outcome, ReceiptId, ReceiptState, Signal, Source, Timestamp, TurnError,
+};
 use crate::wire::{HookReply, Refusal, RefusalCode};
 
 /// How long a reply may wait for tool results that hooks told and the transcript still lacks. Claude Code writes
@@ -199,7 +201,14 @@ impl Actor {
     }
 
     /// Ends the turn with a failure.
-    pub(super) fn fail_turn(&mut self, source: Source, at: Timestamp, kind: ErrorKind, message: String, what: &str) {
+    pub(super) fn fail_turn(
+        &mut self,
+        source: Source,
+        at: Timestamp,
+        kind: ErrorKind,
+        message: String,
+        what: &str,
+    ) {
         let what = format!("{what}: {message}");
         let signal = if kind == ErrorKind::RateLimit {
             let resets_at = crate::claude::limit::resets_at(&message, at);
@@ -218,7 +227,9 @@ impl Actor {
         let current = self.conversation.chain().last().copied();
         let reason = match &call.event {
             // A fork's start still names the conversation it was copied from (2.1.197).
-            HookEvent::SessionStart { .. } if spec.fork && Some(id) == spec.resume && current.is_none() => return,
+            HookEvent::SessionStart { .. } if spec.fork && Some(id) == spec.resume && current.is_none() => {
+                return;
+            }
             HookEvent::SessionStart { source } => source.clone(),
             HookEvent::SessionEnd { .. } => return,
             _ if current.is_none() => if spec.fork { "fork" } else { "startup" }.to_owned(),
@@ -260,9 +271,19 @@ impl Actor {
         if let Some(id) = queued.filter(|id| self.receipts.unqueue(*id))
             && let Some(stopped) = self.stopped_at.filter(|stopped| *stopped >= at)
         {
-            self.note(Source::Transcript, at, format!("{evidence}; its turn ended before this was seen"), None);
+            self.note(
+                Source::Transcript,
+                at,
+                format!("{evidence}; its turn ended before this was seen"),
+                None,
+            );
             self.advance(id, ReceiptState::Submitted, at, evidence);
-            self.end_turn(Source::Hook, stopped.max(self.status.settled_at()), Outcome::Completed, "hook Stop");
+            self.end_turn(
+                Source::Hook,
+                stopped.max(self.status.settled_at()),
+                Outcome::Completed,
+                "hook Stop",
+            );
         }
     }
 }

@@ -70,7 +70,9 @@ impl Actor {
         let marked = shown.map(|shown| shown.options.iter().position(|option| option.marked));
         match (marked, keying.confirmed) {
             (None, Some(_)) => return self.keyed(keying),
-            (None, None) => return self.not_keyed(keying, RefusalCode::AlreadyResolved, "the dialog is gone"),
+            (None, None) => {
+                return self.not_keyed(keying, RefusalCode::AlreadyResolved, "the dialog is gone");
+            }
             (Some(_), Some(at)) if now >= at + CLOSES => {
                 return self.not_keyed(keying, RefusalCode::NotConfirmed, "the dialog did not close");
             }
@@ -78,7 +80,11 @@ impl Actor {
             (Some(marked), None) => {
                 let shows = keying.moved.is_none_or(|(at, from)| marked != from || now >= at + KEY_SHOWS);
                 if keying.keys >= MOST_KEYS {
-                    return self.not_keyed(keying, RefusalCode::NotConfirmed, "the marker does not follow the keys");
+                    return self.not_keyed(
+                        keying,
+                        RefusalCode::NotConfirmed,
+                        "the marker does not follow the keys",
+                    );
                 }
                 if shows {
                     self.press_next(&mut keying, marked, now);
@@ -112,7 +118,8 @@ impl Actor {
             Choice::Option(at) => keying.dialog.options.get(at).map(|option| option.label.clone()),
             Choice::Escape => Some("Esc".into()),
         };
-        let what = format!("pressed `{}` in the dialog `{}`", label.as_deref().unwrap_or(""), keying.dialog.title);
+        let what =
+            format!("pressed `{}` in the dialog `{}`", label.as_deref().unwrap_or(""), keying.dialog.title);
         self.note(Source::Aegis, Timestamp::now(), what, None);
         let resolved = keying.ask.and_then(|(id, how)| self.resolve(id, &keying.by, how, label));
         if let (Some(to), Some(open)) = (keying.reply, resolved) {

@@ -112,7 +112,13 @@ impl Receipts {
 
 impl Actor {
     /// Moves a receipt on and tells it.
-    pub(super) fn advance(&mut self, id: ReceiptId, state: ReceiptState, at: Timestamp, evidence: impl Into<String>) {
+    pub(super) fn advance(
+        &mut self,
+        id: ReceiptId,
+        state: ReceiptState,
+        at: Timestamp,
+        evidence: impl Into<String>,
+    ) {
         let Some(receipt) = self.receipts.get_mut(id) else { return };
         if !receipt.reach(state, at, evidence) {
             return;

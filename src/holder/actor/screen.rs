@@ -86,7 +86,8 @@ impl Actor {
     }
 
     fn depends_on_screen(&self) -> bool {
-        let waiting = || matches!(&self.live, Some(live) if matches!(live.activity, Some(Activity::Waiting(_))));
+        let waiting =
+            || matches!(&self.live, Some(live) if matches!(live.activity, Some(Activity::Waiting(_))));
         matches!(
             self.status.current().word(),
             StatusWord::Starting | StatusWord::Unknown | StatusWord::PermissionPrompt | StatusWord::Asking
@@ -154,7 +155,8 @@ impl Actor {
             return;
         }
         if let Some(option) = dialog.harmless() {
-            let what = format!("screen rule {}: dismissed with `{}`", dialog.rule, dialog.options[option].label);
+            let what =
+                format!("screen rule {}: dismissed with `{}`", dialog.rule, dialog.options[option].label);
             self.note(Source::Screen, Timestamp::now(), what, None);
             self.press(dialog, Choice::Option(option), "aegis", None, None);
             return;
@@ -163,7 +165,8 @@ impl Actor {
         if has_hook(&dialog) && self.asks.any_by_hook() {
             return;
         }
-        let known = |open: &super::asks::OpenAsk| open.dialog.as_ref().is_some_and(|other| other.same_as(&dialog));
+        let known =
+            |open: &super::asks::OpenAsk| open.dialog.as_ref().is_some_and(|other| other.same_as(&dialog));
         if self.asks.open().iter().any(known) {
             return;
         }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::Actor;
 use super::timers::Timer;
-use crate::domain::{EventData, Evidence, SessionStatus, Signal, Source, StatusReport, StatusWord, Timestamp};
+use crate::domain::{
+    EventData, Evidence, SessionStatus, Signal, Source, StatusReport, StatusWord, Timestamp,
+};
 
 /// How much evidence is kept for `explain`.
 const EVIDENCE_KEPT: usize = 300;
@@ -50,7 +52,13 @@ impl Status {
 
 impl Actor {
     /// Notes what a source said.
-    pub(super) fn note(&mut self, source: Source, at: Timestamp, what: impl Into<String>, accepted: Option<bool>) {
+    pub(super) fn note(
+        &mut self,
+        source: Source,
+        at: Timestamp,
+        what: impl Into<String>,
+        accepted: Option<bool>,
+    ) {
         let what = what.into();
         tracing::debug!(?source, %what, ?accepted, "evidence");
         let log = &mut self.status.evidence;
@@ -61,7 +69,13 @@ impl Actor {
     }
 
     /// Weighs a fact and, if it counts, changes the status. Returns whether it counted.
-    pub(super) fn signal(&mut self, source: Source, at: Timestamp, signal: &Signal, what: impl Into<String>) -> bool {
+    pub(super) fn signal(
+        &mut self,
+        source: Source,
+        at: Timestamp,
+        signal: &Signal,
+        what: impl Into<String>,
+    ) -> bool {
         let what = what.into();
         if !self.status.grounds.admits(source, at) {
             self.note(source, at, what, Some(false));

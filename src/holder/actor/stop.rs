@@ -185,7 +185,8 @@ impl Actor {
         self.emit(EventData::Action { action: Action::Kill, by: by.to_owned() });
         self.record_tree();
         self.read_screen();
-        let box_is_free = self.view.input().is_some_and(|input| input.text.trim().is_empty() && input.chips == 0);
+        let box_is_free =
+            self.view.input().is_some_and(|input| input.text.trim().is_empty() && input.chips == 0);
         let polite = !force && self.status.current().takes_prompt() && box_is_free && !self.deliver.typing();
         let mut kill = Kill { by: by.to_owned(), steps: Vec::new(), stage: KillStage::Asked };
         if polite {

@@ -162,7 +162,8 @@ impl Actor {
     pub(super) fn on_keys(&mut self, id: ConnectionId, bytes: &str) {
         let Ok(keys) = STANDARD.decode(bytes) else { return };
         let typing = self.deliver.typing() || self.keying.is_some();
-        let Some(viewer) = self.connections.get_mut(&id).and_then(|connection| connection.viewer.as_mut()) else {
+        let Some(viewer) = self.connections.get_mut(&id).and_then(|connection| connection.viewer.as_mut())
+        else {
             return;
         };
         if viewer.watch {
@@ -195,7 +196,8 @@ impl Actor {
 
     /// A viewer's window changed.
     pub(super) fn on_resize(&mut self, id: ConnectionId, size: (u16, u16)) {
-        if let Some(viewer) = self.connections.get_mut(&id).and_then(|connection| connection.viewer.as_mut()) {
+        if let Some(viewer) = self.connections.get_mut(&id).and_then(|connection| connection.viewer.as_mut())
+        {
             viewer.size = size;
             self.fit();
         }

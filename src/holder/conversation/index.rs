@@ -93,7 +93,8 @@ impl Index {
     }
 
     pub(super) fn push(&mut self, entry: Entry) -> u64 {
-        if matches!(entry.content_type, ContentType::Text | ContentType::Error) && entry.role != Role::System {
+        if matches!(entry.content_type, ContentType::Text | ContentType::Error) && entry.role != Role::System
+        {
             self.last_text = Some((entry.role, entry.preview.clone()));
         }
         self.entries.push(entry);

@@ -163,7 +163,8 @@ impl Conversation {
         let at = at.unwrap_or(now);
         let historic = at < self.since;
         for (number, piece) in pieces.into_iter().enumerate() {
-            let place = Place::File { path: read.path.clone(), offset: read.offset, len: read.len, piece: number };
+            let place =
+                Place::File { path: read.path.clone(), offset: read.offset, len: read.len, piece: number };
             if let Some(id) = self.known(&piece) {
                 self.index.bind(id, place);
             } else if !self.covered(&piece) {
@@ -204,7 +205,9 @@ impl Conversation {
 
     /// Whether a reply that was told as one holds this piece too.
     fn covered(&self, piece: &Piece) -> bool {
-        self.reply.as_ref().is_some_and(|told| told.bound && told.text.trim() != piece.text.trim() && says(told, piece))
+        self.reply
+            .as_ref()
+            .is_some_and(|told| told.bound && told.text.trim() != piece.text.trim() && says(told, piece))
     }
 
     fn tool_of(&self, piece: &Piece) -> Option<String> {
@@ -224,14 +227,20 @@ impl Conversation {
                 self.told_results.remove(tool_use_id);
             }
             Fact::Interrupted => self.told_results.clear(),
-            Fact::Prompt { .. } | Fact::Enqueued { .. } | Fact::Joined { .. } | Fact::Said { .. } | Fact::Failed { .. } => {
-            }
+            Fact::Prompt { .. }
+            | Fact::Enqueued { .. }
+            | Fact::Joined { .. }
+            | Fact::Said { .. }
+            | Fact::Failed { .. } => {}
         }
     }
 
     /// The tool call that stands open in the file with this tool and input.
     pub(super) fn open_call(&self, tool: &str, input: &serde_json::Value) -> Option<String> {
-        self.open_calls.iter().find(|(_, (name, given))| name == tool && given == input).map(|(id, _)| id.clone())
+        self.open_calls
+            .iter()
+            .find(|(_, (name, given))| name == tool && given == input)
+            .map(|(id, _)| id.clone())
     }
 
     /// Notes that a hook told the end of a tool call whose result the file will show.
@@ -252,7 +261,12 @@ impl Conversation {
     }
 
     /// A hook told a prompt. Returns its message's id.
-    pub(super) fn prompt_told(&mut self, text: &str, prompt_id: Option<String>, at: Timestamp) -> Option<u64> {
+    pub(super) fn prompt_told(
+        &mut self,
+        text: &str,
+        prompt_id: Option<String>,
+        at: Timestamp,
+    ) -> Option<u64> {
         self.reply = None;
         let known = prompt_id.as_ref().is_some_and(|id| self.bound_prompts.contains(id));
         if known || text.trim_start().starts_with("<task-notification>") {

@@ -14,7 +14,8 @@ impl Lab {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut conversation =
-            Conversation::new(&dir.path().join("messages.jsonl"), Timestamp::from_millis(1000).unwrap()).unwrap();
+            Conversation::new(&dir.path().join("messages.jsonl"), Timestamp::from_millis(1000).unwrap())
+                .unwrap();
         conversation.bind(ConversationId::mint(), Some(dir.path().join("a.jsonl")));
         Self { dir, conversation, at: 10_000 }
     }
@@ -94,7 +95,8 @@ fn history_has_messages_but_proves_nothing() {
 #[test]
 fn pages_go_both_ways_and_survive_the_session() {
     let mut lab = Lab::new();
-    let lines: Vec<_> = (0..10).map(|n| user(&format!("u{n}"), Value::Null, &format!("m{n}"), &format!("p{n}"))).collect();
+    let lines: Vec<_> =
+        (0..10).map(|n| user(&format!("u{n}"), Value::Null, &format!("m{n}"), &format!("p{n}"))).collect();
     lab.write(&lines);
     let archive = SessionDirOf(&lab);
     let query = |before, after, limit| MessageQuery {

@@ -53,7 +53,15 @@ pub(super) fn install(
         .arg("install")
         .arg("--prefix")
         .arg(staging)
-        .args(["--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--no-package-lock", "--fetch-retries=1", "--fetch-timeout=60000"])
+        .args([
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--no-save",
+            "--no-package-lock",
+            "--fetch-retries=1",
+            "--fetch-timeout=60000",
+        ])
         // The program is an optional dependency; a newer Node.js than ours is only needed by the wrapper.
         .args(["--global=false", "--include=optional", "--engine-strict=false"])
         .arg(&package_version))?;
