@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 
 use aegis::app::{App, Surroundings};
 use aegis::config::Sources;
+use aegis::domain::{Ask, Event, EventData};
+use aegis::holder::{SessionDir, journal};
 use aegis::ops::{Aegis, Caller};
 use aegis::rehearsal::{Claude, ScratchHome, Script, ScriptedApi};
 
@@ -164,6 +166,21 @@ impl Lab {
     pub fn session_dirs(&self) -> Vec<PathBuf> {
         let dirs = std::fs::read_dir(self.root.join("state/sessions")).into_iter().flatten();
         dirs.map(|dir| dir.unwrap().path()).collect()
+    }
+
+    /// All events of all sessions, from their journals.
+    pub fn events(&self) -> Vec<Event> {
+        let journals = self.session_dirs().into_iter().map(|dir| SessionDir::new(dir).journal());
+        journals.flat_map(|path| journal::read(&path, None, usize::MAX).unwrap()).collect()
+    }
+
+    /// All asks that were settled, in order.
+    pub fn resolved_asks(&self) -> Vec<Ask> {
+        let resolved = |event: Event| match event.data {
+            EventData::AskResolved(ask) => Some(ask),
+            _ => None,
+        };
+        self.events().into_iter().filter_map(resolved).collect()
     }
 
     /// All processes whose command line or environment names this laboratory.

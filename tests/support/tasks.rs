@@ -88,6 +88,20 @@ impl Driver {
         self.aegis.send_message(&self.caller, req).await
     }
 
+    /// Waits until the screen shows this text.
+    pub async fn screen(&self, id: &str, wanted: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let req = aegis::ops::CapturePane { session_id: id.into(), ..Default::default() };
+            let pane = self.aegis.capture_pane(&self.caller, req).await.unwrap().pane;
+            if pane.contains(wanted) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "the screen never showed `{wanted}`:\n{pane}");
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// The only open ask.
     pub async fn ask(&self, id: &str) -> Ask {
         let session = self.until_any(id, &[StatusWord::PermissionPrompt, StatusWord::Asking]).await;
