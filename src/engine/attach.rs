@@ -43,9 +43,8 @@ impl Engine {
                     pushed = pushes.recv() => match pushed {
                         Some(Push::Output { bytes }) => {
                             let Ok(bytes) = STANDARD.decode(bytes) else { continue };
-                            if output.send(bytes).await.is_err() {
-                                return;
-                            }
+                            // Who does not look any more may still type.
+                            let _ = output.send(bytes).await;
                         }
                         Some(Push::Event { .. } | Push::Unknown) => {}
                         None => return,
@@ -54,7 +53,7 @@ impl Engine {
                         let request = match typed {
                             Some(AttachInput::Keys(bytes)) => Request::Input { bytes: STANDARD.encode(bytes) },
                             Some(AttachInput::Resize(cols, rows)) => Request::Resize { cols, rows },
-                            None => return,
+                            None => break,
                         };
                         if client.tell(request).await.is_err() {
                             return;
@@ -62,6 +61,8 @@ impl Engine {
                     }
                 }
             }
+            // An answer to this means that all keys before it have arrived.
+            let _ = client.ask::<crate::wire::Snapshot>(Request::Snapshot, ANSWERS_WITHIN).await;
         });
         Ok(Attachment { output: shown, input })
     }

@@ -128,10 +128,7 @@ impl Engine {
                 // The holder's last word, then its lock: from here on the session's records are closed.
                 Ok(self.closed(&row).await?.unwrap_or(snapshot.session))
             }
-            Err(error) => match self.observe(&self.row_of(id).await?, ANSWERS_WITHIN).await? {
-                Observed::Ended(session) => Ok(*session),
-                Observed::Live(_) | Observed::Silent | Observed::Launching => Err(error),
-            },
+            Err(error) => self.closed(&row).await?.ok_or(error),
         }
     }
 }

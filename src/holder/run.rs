@@ -7,10 +7,12 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::actor::{Actor, Input, Parts};
@@ -24,6 +26,9 @@ use crate::claude::settings::settings;
 
 /// How many inputs may wait for the actor. When it is behind, the child's output waits in the terminal.
 const INPUTS: usize = 256;
+
+/// How long the last answers may take to reach their readers.
+const GOODBYE: Duration = Duration::from_millis(500);
 
 /// What a holder says of its start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,7 +86,8 @@ async fn hold(mut launch: HolderLaunch, stdout: &mut impl io::Write) -> io::Resu
     let (inputs, mut queue) = mpsc::channel(INPUTS);
     let listener = serve::listen(&launch.socket)?;
     let socket = RemoveOnDrop(&launch.socket.clone());
-    let serving = tokio::spawn(serve::serve(listener, launch.spec.id, inputs.clone()));
+    let over = CancellationToken::new();
+    let serving = tokio::spawn(serve::serve(listener, launch.spec.id, inputs.clone(), over.clone()));
     watch_signals(&inputs)?;
 
     let secret = Uuid::new_v4().to_string();
@@ -105,11 +111,10 @@ async fn hold(mut launch: HolderLaunch, stdout: &mut impl io::Write) -> io::Resu
     tell(stdout, &Started::Ready { holder: me });
     detach_output();
     actor.run(&mut queue).await;
-    serving.abort();
     drop(socket);
-    // Frames on their way to readers get a moment; every connection ends with the process.
-    queue.close();
-    while queue.recv().await.is_some() {}
+    // The actor's end of every connection is closed; what is on its way to readers gets a moment.
+    over.cancel();
+    let _ = tokio::time::timeout(GOODBYE, serving).await;
     Ok(())
 }
 

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::actor::{ConnectionId, Input, ReplyTo};
 use crate::domain::{Epoch, SessionId};
@@ -13,14 +15,24 @@ use crate::wire::{Call, FrameError, Hello, PROTOCOL, decode, encode, read_frame}
 /// How many frames may wait for a slow reader. Then events become a gap and output a redraw.
 const QUEUE: usize = 1024;
 
-/// Accepts connections until the task is aborted.
-pub(super) async fn serve(listener: AsyncListener, session_id: SessionId, inputs: mpsc::Sender<Input>) {
+/// Accepts connections until `over`, then waits for those there are to read what is on its way to them.
+pub(super) async fn serve(
+    listener: AsyncListener,
+    session_id: SessionId,
+    inputs: mpsc::Sender<Input>,
+    over: CancellationToken,
+) {
     let mut id: ConnectionId = 0;
+    let mut connections = JoinSet::new();
     loop {
-        match socket::accept(&listener).await {
+        let accepted = tokio::select! {
+            accepted = socket::accept(&listener) => accepted,
+            () = over.cancelled() => break,
+        };
+        match accepted {
             Ok(stream) => {
                 id += 1;
-                tokio::spawn(connection(stream, id, session_id, inputs.clone()));
+                connections.spawn(connection(stream, id, session_id, inputs.clone()));
             }
             Err(error) => {
                 // Out of descriptors: those who are connected go on, the next may find room.
@@ -28,7 +40,10 @@ pub(super) async fn serve(listener: AsyncListener, session_id: SessionId, inputs
                 tokio::time::sleep(std::time::Duration::from_millis(100)).await;
             }
         }
+        while connections.try_join_next().is_some() {}
     }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
 }
 
 async fn connection(

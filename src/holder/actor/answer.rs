@@ -149,6 +149,15 @@ impl Actor {
     }
 }
 
+/// The mode after a plan: asking for each edit, or for none if the approval is to last.
+fn set_mode(remember: Remember) -> Value {
+    let mode = match remember {
+        Remember::Once => "default",
+        Remember::Session => "acceptEdits",
+    };
+    serde_json::json!({ "type": "setMode", "mode": mode, "destination": "session" })
+}
+
 /// The option that a text means: its own text, or its number.
 pub(super) fn option(dialog: &Dialog, text: &str) -> Option<usize> {
     dialog.find(text).or_else(|| {
@@ -159,7 +168,7 @@ pub(super) fn option(dialog: &Dialog, text: &str) -> Option<usize> {
 
 /// The option that approves: a known dialog's own, else `Yes`, else the only one that begins with it.
 fn yes(dialog: &Dialog) -> Option<usize> {
-    dialog.consent().or_else(|| dialog.find("Yes"))
+    dialog.consent().or_else(|| dialog.find("Yes")).or_else(|| dialog.find("Yes, manually approve edits"))
 }
 
 /// The option that refuses, by its beginning. Without one, Escape refuses.

@@ -91,6 +91,7 @@ impl Actor {
                 None,
             );
         }
+        self.finish_keying();
         let ids: Vec<_> = self.asks.open().iter().map(|open| open.ask.id).collect();
         for id in ids {
             self.resolve(id, "terminal", How::Withdrawn, Some("the session ended".into()));

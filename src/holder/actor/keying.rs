@@ -113,6 +113,13 @@ impl Actor {
         self.pty.write(key.to_vec(), None);
     }
 
+    /// The session ended: a key that was pressed did it.
+    pub(super) fn finish_keying(&mut self) {
+        if let Some(keying) = self.keying.take_if(|keying| keying.confirmed.is_some()) {
+            self.keyed(keying);
+        }
+    }
+
     fn keyed(&mut self, keying: Keying) {
         let label = match keying.choice {
             Choice::Option(at) => keying.dialog.options.get(at).map(|option| option.label.clone()),
