@@ -29,7 +29,8 @@ fn sdk() -> PathBuf {
             return dir;
         }
         let mut npm = Command::new("npm");
-        npm.args(["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"]).arg(&dir);
+        npm.args(["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"])
+            .arg(&dir);
         let output = npm.arg(SDK).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         fs::write(done, SDK).unwrap();
@@ -82,7 +83,10 @@ async fn approved(client: &mut McpClient, lab: &Lab, id: &str) {
     assert_eq!((&ask["tool"], &ask["input"]["command"]), (&json!("Bash"), &json!("touch one")), "{asking:#}");
     let arguments = json!({"sessionId": id, "askId": ask["id"], "inputHash": ask["inputHash"]});
     let settled = client.ask("approve_permission", arguments).await;
-    assert_eq!((&settled["resolution"]["by"], &settled["resolution"]["how"]), (&json!("mcp"), &json!("approved")));
+    assert_eq!(
+        (&settled["resolution"]["by"], &settled["resolution"]["how"]),
+        (&json!("mcp"), &json!("approved"))
+    );
     client.until(id, "idle").await;
     assert!(lab.project.join("one").exists());
     assert_eq!(client.said(id).await, [pair("user", "MAKE one"), pair("assistant", "One is made.")]);
@@ -96,9 +100,10 @@ async fn rejected(client: &mut McpClient, lab: &Lab, id: &str) {
     assert_eq!(settled["resolution"]["how"], "rejected");
     client.until(id, "idle").await;
     assert!(!lab.project.join("two").exists());
-    let told = lab.api.requests().iter().any(|request| {
-        request.tool_results().iter().any(|(_, result)| result.to_string().contains(reason))
-    });
+    let told =
+        lab.api.requests().iter().any(|request| {
+            request.tool_results().iter().any(|(_, result)| result.to_string().contains(reason))
+        });
     assert!(told, "Claude was not told the reason");
     let said = client.said(id).await;
     assert_eq!(said[2..], [pair("user", "MAKE two"), pair("assistant", "Two is not made.")]);
@@ -107,7 +112,9 @@ async fn rejected(client: &mut McpClient, lab: &Lab, id: &str) {
 async fn chosen(client: &mut McpClient, lab: &Lab, id: &str) {
     let by_name = json!({"sessionId": id, "answers": {"Which colour?": "Red"}});
     let in_words = json!({"sessionId": id, "text": "a pale Blue"});
-    for (prompt, answer, heard) in [("CHOOSE first", by_name, "Red"), ("CHOOSE second", in_words, "a pale Blue")] {
+    for (prompt, answer, heard) in
+        [("CHOOSE first", by_name, "Red"), ("CHOOSE second", in_words, "a pale Blue")]
+    {
         client.send(id, prompt).await;
         let asking = client.until(id, "asking").await;
         assert_eq!(asking["openAsks"][0]["options"], json!(["Red", "Blue"]), "{asking:#}");
@@ -126,7 +133,10 @@ async fn chosen(client: &mut McpClient, lab: &Lab, id: &str) {
 
 async fn looked_at(client: &mut McpClient, lab: &Lab, id: &str) {
     let listed = client.ask("list_sessions", json!({"workDir": lab.work_dir()})).await;
-    assert_eq!((&listed["sessions"][0]["id"], &listed["sessions"][0]["status"]), (&json!(id), &json!("idle")));
+    assert_eq!(
+        (&listed["sessions"][0]["id"], &listed["sessions"][0]["status"]),
+        (&json!(id), &json!("idle"))
+    );
     let status = client.ask("get_status", json!({"sessionId": &id[..8]})).await;
     assert_eq!((&status["id"], &status["health"]["alive"]), (&json!(id), &json!(true)), "{status:#}");
     let pane = client.ask("capture_pane", json!({"sessionId": id})).await;

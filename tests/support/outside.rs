@@ -50,7 +50,8 @@ impl Told {
 pub async fn cli(lab: &Lab, args: &[&str]) -> Told {
     let mut command = Command::from(lab.command());
     command.args(args).env("AEGIS_LOG", "error").stdin(Stdio::null()).kill_on_drop(true);
-    let output = timeout(PATIENCE, command.output()).await.unwrap_or_else(|_| panic!("{args:?} does not end"));
+    let output =
+        timeout(PATIENCE, command.output()).await.unwrap_or_else(|_| panic!("{args:?} does not end"));
     let output = output.unwrap();
     Told {
         code: output.status.code().unwrap_or(-1),
@@ -181,7 +182,10 @@ impl McpClient {
     pub async fn ask(&mut self, tool: &str, arguments: Value) -> Value {
         let result = self.call(tool, arguments).await;
         assert_ne!(result["isError"], true, "{tool}: {result}");
-        assert!(result["content"][0]["text"].as_str().is_some_and(|text| !text.is_empty()), "{tool}: {result}");
+        assert!(
+            result["content"][0]["text"].as_str().is_some_and(|text| !text.is_empty()),
+            "{tool}: {result}"
+        );
         result["structuredContent"].clone()
     }
 
