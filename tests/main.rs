@@ -6,6 +6,8 @@
 mod architecture;
 /// What file and environment make of the configuration.
 mod config;
+/// The doors from outside: the real program with the real Claude Code.
+mod doors;
 /// The MCP door from outside, as lines of JSON-RPC.
 mod mcp;
 /// The real Claude Code against the scripted API, on both pinned versions.

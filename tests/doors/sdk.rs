@@ -1,0 +1,155 @@
+//! The official TypeScript SDK as the client. It holds every answer against the tool's output schema by itself.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use rstest::rstest;
+use serde_json::json;
+
+use super::script;
+use crate::support::Lab;
+use crate::support::lab::AEGIS;
+use crate::support::outside::{McpClient, Peer};
+
+/// The SDK's pinned version.
+const SDK: &str = "@modelcontextprotocol/sdk@1.32.2";
+
+/// Installs the SDK once and gives its directory; processes at once wait for the first.
+fn sdk() -> PathBuf {
+    static DIR: OnceLock<PathBuf> = OnceLock::new();
+    DIR.get_or_init(|| {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mcp-sdk");
+        fs::create_dir_all(&dir).unwrap();
+        let lock = File::create(dir.join(".lock")).unwrap();
+        lock.lock().unwrap();
+        let done = dir.join(".installed");
+        if fs::read_to_string(&done).is_ok_and(|installed| installed == SDK) {
+            return dir;
+        }
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"])
+            .arg(&dir);
+        let output = npm.arg(SDK).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        fs::write(done, SDK).unwrap();
+        dir
+    })
+    .clone()
+}
+
+async fn client(lab: &Lab) -> McpClient {
+    let sdk = tokio::task::spawn_blocking(sdk).await.unwrap();
+    let mut node = Command::new("node");
+    node.env_clear().envs(&lab.env).current_dir(&lab.project);
+    node.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/doors/client.mjs")).arg(sdk).arg(AEGIS);
+    McpClient::bridged(Peer::start(node)).await
+}
+
+fn pair(role: &str, text: &str) -> (String, String) {
+    (role.into(), text.into())
+}
+
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delegation_through_every_tool(#[values("2.1.197", "2.1.330")] version: &str) {
+    let lab = Lab::new(version, script()).await;
+    let mut client = client(&lab).await;
+    let health = client.ask("server_health", json!({})).await;
+    assert_eq!(health["claude"]["version"], version, "{health:#}");
+
+    let id = client.create(&lab, Some("MAKE one")).await;
+    approved(&mut client, &lab, &id).await;
+    rejected(&mut client, &lab, &id).await;
+    chosen(&mut client, &lab, &id).await;
+    looked_at(&mut client, &lab, &id).await;
+    stopped(&mut client, &lab, &id).await;
+
+    let ended = client.ask("kill_session", json!({"sessionId": id})).await;
+    assert_eq!(ended["status"], "ended", "{ended:#}");
+    let listed = client.ask("list_sessions", json!({})).await;
+    assert_eq!(listed["sessions"], json!([]), "{listed:#}");
+    assert_eq!(client.tools.len(), 13);
+    assert_eq!(client.called, client.tools);
+    client.peer.end_input();
+    assert_eq!(client.peer.ended().await, 0);
+    assert_eq!(lab.processes(), [], "processes are left");
+}
+
+async fn approved(client: &mut McpClient, lab: &Lab, id: &str) {
+    let asking = client.until(id, "permission_prompt").await;
+    let ask = &asking["openAsks"][0];
+    assert_eq!((&ask["tool"], &ask["input"]["command"]), (&json!("Bash"), &json!("touch one")), "{asking:#}");
+    let arguments = json!({"sessionId": id, "askId": ask["id"], "inputHash": ask["inputHash"]});
+    let settled = client.ask("approve_permission", arguments).await;
+    assert_eq!(
+        (&settled["resolution"]["by"], &settled["resolution"]["how"]),
+        (&json!("mcp"), &json!("approved"))
+    );
+    client.until(id, "idle").await;
+    assert!(lab.project.join("one").exists());
+    assert_eq!(client.said(id).await, [pair("user", "MAKE one"), pair("assistant", "One is made.")]);
+}
+
+async fn rejected(client: &mut McpClient, lab: &Lab, id: &str) {
+    client.send(id, "MAKE two").await;
+    client.until(id, "permission_prompt").await;
+    let reason = "two is one too many";
+    let settled = client.ask("reject_permission", json!({"sessionId": id, "reason": reason})).await;
+    assert_eq!(settled["resolution"]["how"], "rejected");
+    client.until(id, "idle").await;
+    assert!(!lab.project.join("two").exists());
+    let told =
+        lab.api.requests().iter().any(|request| {
+            request.tool_results().iter().any(|(_, result)| result.to_string().contains(reason))
+        });
+    assert!(told, "Claude was not told the reason");
+    let said = client.said(id).await;
+    assert_eq!(said[2..], [pair("user", "MAKE two"), pair("assistant", "Two is not made.")]);
+}
+
+async fn chosen(client: &mut McpClient, lab: &Lab, id: &str) {
+    let by_name = json!({"sessionId": id, "answers": {"Which colour?": "Red"}});
+    let in_words = json!({"sessionId": id, "text": "a pale Blue"});
+    for (prompt, answer, heard) in
+        [("CHOOSE first", by_name, "Red"), ("CHOOSE second", in_words, "a pale Blue")]
+    {
+        client.send(id, prompt).await;
+        let asking = client.until(id, "asking").await;
+        assert_eq!(asking["openAsks"][0]["options"], json!(["Red", "Blue"]), "{asking:#}");
+        client.ask("send_message", answer).await;
+        client.until(id, "idle").await;
+        let told = lab.api.requests().iter().any(|request| {
+            let results = request.tool_results();
+            request.prompt().is_some_and(|asked| asked == prompt)
+                && results.iter().any(|(_, result)| result.to_string().contains(heard))
+        });
+        assert!(told, "Claude did not get the answer {heard}");
+    }
+    let said = client.said(id).await;
+    assert_eq!(said.last(), Some(&pair("assistant", "Second chosen.")), "{said:#?}");
+}
+
+async fn looked_at(client: &mut McpClient, lab: &Lab, id: &str) {
+    let listed = client.ask("list_sessions", json!({"workDir": lab.work_dir()})).await;
+    assert_eq!(
+        (&listed["sessions"][0]["id"], &listed["sessions"][0]["status"]),
+        (&json!(id), &json!("idle"))
+    );
+    let status = client.ask("get_status", json!({"sessionId": &id[..8]})).await;
+    assert_eq!((&status["id"], &status["health"]["alive"]), (&json!(id), &json!(true)), "{status:#}");
+    let pane = client.ask("capture_pane", json!({"sessionId": id})).await;
+    assert!(pane["pane"].as_str().unwrap().contains("Second chosen."), "{pane:#}");
+    let page = client.ask("get_transcript", json!({"sessionId": id, "role": "assistant", "limit": 1})).await;
+    assert_eq!((page["messages"][0]["role"].as_str(), &page["hasMore"]), (Some("assistant"), &json!(true)));
+}
+
+async fn stopped(client: &mut McpClient, lab: &Lab, id: &str) {
+    client.send(id, "HOLD").await;
+    lab.api.wait_for("the held turn", |request| request.is_main() && request.mentions("HOLD")).await.unwrap();
+    let stopped = client.ask("interrupt_session", json!({"sessionId": id})).await;
+    assert_eq!(stopped["status"], "idle", "{stopped:#}");
+    let escaped = client.ask("escape_session", json!({"sessionId": id})).await;
+    assert_eq!(escaped["status"], "idle", "{escaped:#}");
+}
