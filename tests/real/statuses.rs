@@ -65,7 +65,7 @@ async fn silence_is_a_stall_until_life_comes_back(#[values("2.1.197", "2.1.330")
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_turn_is_stopped_wherever_it_is(#[values("2.1.197", "2.1.330")] version: &str) {
-    let sleep = ToolCall::new("Bash", json!({"command": "sleep 300", "description": "Wait"}));
+    let sleep = ToolCall::new("Bash", json!({"command": "touch slow && sleep 300", "description": "Wait"}));
     let script = Script::new()
         .on("OK", [Reply::text("Fine.")])
         .on("EARLY", [Reply::text("x").held("never", HoldAt::Start)])

@@ -78,7 +78,8 @@ impl Actor {
                     }
                     _ => Vec::new(),
                 };
-                (allow(None, &updates), How::Approved, None)
+                let input = open.ask.input.clone().filter(|_| kind == AskKind::Plan);
+                (allow(input, &updates), How::Approved, None)
             }
             Answer::Approve { .. } => {
                 let refusal =
