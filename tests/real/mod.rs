@@ -1,8 +1,10 @@
 //! The real Claude Code against the scripted API, on both pinned versions.
 
+mod answers;
 mod asks;
 mod dialogs;
 mod prompts;
+mod startup;
 mod statuses;
 mod story;
 mod worktrees;
