@@ -7,4 +7,6 @@ mod prompts;
 mod startup;
 mod statuses;
 mod story;
+mod survival;
+mod turns;
 mod worktrees;

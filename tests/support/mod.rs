@@ -3,6 +3,8 @@
 
 pub mod lab;
 pub mod outside;
+pub mod processes;
+pub mod server;
 pub mod tasks;
 
 pub use lab::Lab;
