@@ -2,8 +2,11 @@
 
 mod answers;
 mod asks;
+mod conversations;
 mod dialogs;
+mod endings;
 mod prompts;
+mod reuse;
 mod startup;
 mod statuses;
 mod story;

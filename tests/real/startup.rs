@@ -147,20 +147,3 @@ async fn a_subscription_limit_tells_when_it_lifts_and_its_menu_goes() {
     assert_eq!(driver.messages(&id, None).await.last().unwrap().text, "Fine.");
     driver.kill(&id).await;
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_promotion_over_a_permission_is_dismissed_by_itself() {
-    let script = Script::new().on("MAKE", [Reply::tools([touch()]), Reply::text("Made.")]);
-    let lab = Lab::builder("2.1.330", script).with_promotions().build().await;
-    let driver = Driver::new(&lab);
-    let id = driver.create(Some("MAKE")).await.session.id.to_string();
-    driver.ask(&id).await;
-    driver.screen(&id, "Do you want to proceed?").await;
-    driver.approve(&id, None).await.unwrap();
-    driver.until(&id, StatusWord::Idle).await;
-    let req = SessionRef { session_id: id.clone() };
-    let evidence = driver.aegis.explain(&driver.caller, req).await.unwrap().evidence;
-    assert!(evidence.iter().any(|said| said.what.contains("fullscreen-promotion")), "{evidence:#?}");
-    assert!(lab.project.join("made").exists());
-    driver.kill(&id).await;
-}

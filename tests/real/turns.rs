@@ -50,7 +50,7 @@ fn expected(turn: usize) -> Vec<(Role, ContentType, Option<String>)> {
     let mut all = vec![(Role::User, ContentType::Text, Some(prompt(turn)))];
     if with_tool(turn) {
         all.push((Role::Assistant, ContentType::ToolUse, None));
-        all.push((Role::User, ContentType::ToolResult, None));
+        all.push((Role::Assistant, ContentType::ToolResult, None));
     }
     all.push((Role::Assistant, ContentType::Text, Some(answer(turn))));
     all

@@ -34,6 +34,8 @@ const PROOF_DUE: Duration = Duration::from_secs(45);
 const BOX_CHANGES: Duration = Duration::from_millis(1500);
 /// An interrupt before the first word of an answer puts the prompt back into the box, within some 100 ms.
 const PUT_BACK: Duration = Duration::from_millis(400);
+/// A subscription's limit brings a menu of its own, 0.7 s after the failure is told (2.1.197).
+const MENU_COMES: Duration = Duration::from_millis(2000);
 /// How long Claude Code may say busy after its Stop hook, in milliseconds, before that means another turn.
 const SETTLES_MS: u64 = 1000;
 /// Two Escapes clear the box; closer together they are taken as one (2.1.197: 0.4 s apart).
@@ -155,6 +157,11 @@ impl Actor {
     /// The turn was interrupted: nothing is typed until the box shows what that put back.
     pub(super) fn wait_for_box(&mut self) {
         self.deliver.not_before = Some(Instant::now() + PUT_BACK);
+    }
+
+    /// A limit was reached: its menu comes by itself, and would swallow what is typed just then.
+    pub(super) fn wait_for_menu(&mut self) {
+        self.deliver.not_before = Some(Instant::now() + MENU_COMES);
     }
 
     /// The terminal took the bytes.

@@ -211,6 +211,7 @@ impl Actor {
     ) {
         let what = format!("{what}: {message}");
         let signal = if kind == ErrorKind::RateLimit {
+            self.wait_for_menu();
             let resets_at = crate::claude::limit::resets_at(&message, at);
             Signal::LimitReached(Limit { resets_at, message })
         } else {
