@@ -49,6 +49,8 @@ pub(super) struct Conversation {
     reply: Option<Told>,
     open_calls: HashMap<String, (String, serde_json::Value)>,
     told_results: HashSet<String>,
+    /// Whether the history was read from the conversation that this one is a copy of.
+    copied: bool,
 }
 
 /// A message that a hook told before the file had it.
@@ -75,6 +77,7 @@ impl Conversation {
             reply: None,
             open_calls: HashMap::new(),
             told_results: HashSet::new(),
+            copied: false,
         })
     }
 
@@ -101,6 +104,22 @@ impl Conversation {
             self.prompts.retain(|told| !told.bound);
         }
         new_id || new_path
+    }
+
+    /// Reads the history of the conversation that this one will be a copy of. The copy itself appears only with the
+    /// first prompt, too late for the order of messages; its old lines are passed over then.
+    pub(super) fn read_original(&mut self, path: PathBuf, now: Timestamp) {
+        let mut original = Tail::new(path);
+        match original.read() {
+            Ok(reads) => {
+                let mut news = News::default();
+                for read in reads {
+                    self.take(now, read, &mut news);
+                }
+                self.copied = true;
+            }
+            Err(error) => tracing::warn!(%error, "the original conversation could not be read"),
+        }
     }
 
     /// Reads what the file has gained.
@@ -162,6 +181,9 @@ impl Conversation {
         self.seen.extend(uuid);
         let at = at.unwrap_or(now);
         let historic = at < self.since;
+        if historic && self.copied {
+            return;
+        }
         for (number, piece) in pieces.into_iter().enumerate() {
             let place =
                 Place::File { path: read.path.clone(), offset: read.offset, len: read.len, piece: number };
