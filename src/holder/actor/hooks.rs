@@ -1,5 +1,6 @@
 //! What the hooks say.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -226,6 +227,13 @@ impl Actor {
         let Some(id) = call.conversation_id else { return };
         let spec = &self.launch.spec;
         let current = self.conversation.chain().last().copied();
+        if let (true, None, Some(original), Some(path)) =
+            (spec.fork, current, spec.resume, &call.transcript_path)
+        {
+            // Both files stand in the same directory; the hook names the one or the other (2.1.197, 2.1.330).
+            let original = Path::new(path).with_file_name(format!("{original}.jsonl"));
+            self.conversation.read_original(original, Timestamp::now());
+        }
         let reason = match &call.event {
             // A fork's start still names the conversation it was copied from (2.1.197).
             HookEvent::SessionStart { .. } if spec.fork && Some(id) == spec.resume && current.is_none() => {

@@ -109,6 +109,9 @@ impl Conversation {
     /// Reads the history of the conversation that this one will be a copy of. The copy itself appears only with the
     /// first prompt, too late for the order of messages; its old lines are passed over then.
     pub(super) fn read_original(&mut self, path: PathBuf, now: Timestamp) {
+        if self.copied {
+            return;
+        }
         let mut original = Tail::new(path);
         match original.read() {
             Ok(reads) => {
