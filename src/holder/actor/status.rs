@@ -85,14 +85,19 @@ impl Actor {
         let from = self.status.report.status.word();
         match self.status.report.status.after(signal) {
             None => {
-                if source >= self.status.grounds.source || at > self.status.grounds.since {
+                let newer = source >= self.status.grounds.source || at > self.status.grounds.since;
+                if newer && !matches!(signal, Signal::Asks(_)) {
                     self.status.grounds.source = source;
                     self.status.grounds.since = self.status.grounds.since.max(at);
                 }
             }
             Some(next) => {
                 let report = StatusReport::new(next, Timestamp::now(), source);
-                self.status.grounds = StatusReport { since: report.since.max(at), ..report.clone() };
+                // That an ask opened or closed says nothing about the turn below it: it is often noticed only after
+                // the turn's end was told, and must not outweigh that.
+                if !matches!(signal, Signal::Asks(_)) {
+                    self.status.grounds = StatusReport { since: report.since.max(at), ..report.clone() };
+                }
                 self.status.report = report.clone();
                 self.on_status(from);
                 self.emit(EventData::Status { report, from, what });
