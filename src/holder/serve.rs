@@ -90,16 +90,18 @@ async fn connection(
         }
     };
     tokio::pin!(write);
-    let ended: Result<(), FrameError> = tokio::select! {
-        ended = read => ended,
-        () = &mut write => Ok(()),
+    let (ended, written): (Result<(), FrameError>, bool) = tokio::select! {
+        ended = read => (ended, false),
+        () = &mut write => (Ok(()), true),
     };
     if let Err(error) = ended {
         tracing::trace!(%error, "a connection ended");
     }
     let _ = inputs.send(Input::Gone(id)).await;
     // Whoever only stopped writing may still read what is on its way.
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(1), write).await;
+    if !written {
+        let _ = tokio::time::timeout(std::time::Duration::from_secs(1), write).await;
+    }
 }
 
 /// Listens at `path`, taking the place of a socket that a dead holder left.
