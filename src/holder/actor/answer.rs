@@ -150,15 +150,6 @@ impl Actor {
     }
 }
 
-/// The mode after a plan: asking for each edit, or for none if the approval is to last.
-fn set_mode(remember: Remember) -> Value {
-    let mode = match remember {
-        Remember::Once => "default",
-        Remember::Session => "acceptEdits",
-    };
-    serde_json::json!({ "type": "setMode", "mode": mode, "destination": "session" })
-}
-
 /// The option that a text means: its own text, or its number.
 pub(super) fn option(dialog: &Dialog, text: &str) -> Option<usize> {
     dialog.find(text).or_else(|| {
