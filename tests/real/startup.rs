@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aegis::domain::{AskKind, EndCause, PermissionMode, StatusWord};
-use aegis::ops::{CreateSession, SessionRef};
+use aegis::ops::CreateSession;
 use aegis::rehearsal::api::{HoldAt, ToolCall};
 use aegis::rehearsal::{Reply, Script};
 use rstest::rstest;

@@ -13,7 +13,7 @@ const TURNS: usize = 100;
 
 /// Every third turn calls a tool first.
 fn with_tool(turn: usize) -> bool {
-    turn % 3 == 0
+    turn.is_multiple_of(3)
 }
 
 fn prompt(turn: usize) -> String {
