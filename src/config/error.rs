@@ -41,6 +41,18 @@ pub enum ConfigError {
         /// The key that was likely meant.
         nearest: Option<String>,
     },
+    /// A project's file sets what only the user may set.
+    #[error(
+        "{path}: {key} cannot be set by a project; set it in ~/.aegis/config.json or by {variable}, or name the file with --config"
+    )]
+    NotForProjects {
+        /// The file.
+        path: PathBuf,
+        /// The key; a dot leads into an object.
+        key: String,
+        /// The variable that sets it.
+        variable: &'static str,
+    },
     /// A value is of the wrong kind or out of its range.
     #[error("{} is {value}; expected {expected}", origin.place(key))]
     BadValue {

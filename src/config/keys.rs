@@ -25,23 +25,30 @@ pub(super) struct Key {
     pub(super) variable: &'static str,
     /// How its value is written.
     pub(super) kind: Kind,
+    /// Whether only the user may set it: a project's file comes with a clone, and must not choose a program to run,
+    /// what a session may do or learn, or where its records go.
+    pub(super) users: bool,
 }
 
 const fn key(name: &'static str, variable: &'static str, kind: Kind) -> Key {
-    Key { name, variable, kind }
+    Key { name, variable, kind, users: false }
+}
+
+const fn users(name: &'static str, variable: &'static str, kind: Kind) -> Key {
+    Key { name, variable, kind, users: true }
 }
 
 pub(super) const KEYS: &[Key] = &[
-    key("stateDir", "AEGIS_STATE_DIR", Kind::Path),
-    key("runtimeDir", "AEGIS_RUNTIME_DIR", Kind::Path),
-    key("claudePath", "AEGIS_CLAUDE_PATH", Kind::Program),
-    key("trustedRoots", "AEGIS_TRUSTED_ROOTS", Kind::Paths),
-    key("allowedRoots", "AEGIS_ALLOWED_ROOTS", Kind::Paths),
-    key("passEnv", "AEGIS_PASS_ENV", Kind::Names),
+    users("stateDir", "AEGIS_STATE_DIR", Kind::Path),
+    users("runtimeDir", "AEGIS_RUNTIME_DIR", Kind::Path),
+    users("claudePath", "AEGIS_CLAUDE_PATH", Kind::Program),
+    users("trustedRoots", "AEGIS_TRUSTED_ROOTS", Kind::Paths),
+    users("allowedRoots", "AEGIS_ALLOWED_ROOTS", Kind::Paths),
+    users("passEnv", "AEGIS_PASS_ENV", Kind::Names),
     key("stallThresholdMs", "AEGIS_STALL_THRESHOLD_MS", Kind::Number(1000, 86_400_000)),
     key("terminal.cols", "AEGIS_TERMINAL_COLS", Kind::Number(40, 500)),
     key("terminal.rows", "AEGIS_TERMINAL_ROWS", Kind::Number(10, 200)),
-    key("permissionMode", "AEGIS_PERMISSION_MODE", Kind::Text),
+    users("permissionMode", "AEGIS_PERMISSION_MODE", Kind::Text),
     key("model", "AEGIS_MODEL", Kind::Text),
     key("startupTimeoutMs", "AEGIS_STARTUP_TIMEOUT_MS", Kind::Number(1000, 600_000)),
     key("maxPromptBytes", "AEGIS_MAX_PROMPT_BYTES", Kind::Number(1024, 16_777_216)),

@@ -58,13 +58,14 @@ impl Origin {
 }
 
 impl Config {
-    /// Reads the configuration: variables `AEGIS_…` over one file over defaults. The file is `--config`, else
-    /// `aegis.config.json` in the working directory, else `~/.aegis/config.json`; the last two may be missing.
+    /// Reads the configuration: variables `AEGIS_…` over files over defaults. The file is that of `--config`; without
+    /// it `aegis.config.json` in the working directory over `~/.aegis/config.json`, each of which may be missing.
+    /// The file in the working directory may come with somebody's project, so it sets only what is harmless.
     ///
     /// # Errors
     ///
-    /// When the file cannot be read or is no JSON object, has an unknown key, or a value of either is not of its
-    /// kind or out of range. The first mistake is reported.
+    /// When a file cannot be read or is no JSON object, has an unknown key or one that is not for projects, or a
+    /// value is not of its kind or out of range. The first mistake is reported.
     pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
         let mut merged = Merged {
             values: serde_json::to_value(Config::default()).unwrap_or_default(),
@@ -72,9 +73,14 @@ impl Config {
             origins: KEYS.iter().map(|key| (key.name.to_owned(), Origin::Default)).collect(),
             home: sources.home.as_deref(),
         };
-        if let Some((path, object)) = read_file(sources)? {
+        for ConfigFile { path, whose } in files(sources) {
+            let Some(object) = read_file(&path, whose)? else { continue };
             let base = path.parent().unwrap_or(Path::new("")).to_owned();
             for (key, value) in flatten(&path, "", object)? {
+                if key.users && whose == Whose::Project {
+                    let (key, variable) = (key.name.to_owned(), key.variable);
+                    return Err(ConfigError::NotForProjects { path, key, variable });
+                }
                 merged.set(key, value, &Origin::File(path.clone()), &base)?;
             }
         }
@@ -88,28 +94,45 @@ impl Config {
     }
 }
 
-/// Reads the one file that counts.
-fn read_file(sources: &Sources) -> Result<Option<(PathBuf, Object)>, ConfigError> {
-    let mut candidates = Vec::new();
+/// Who wrote a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// The user named it on the command line.
+    Named,
+    /// The user's own.
+    User,
+    /// It lies in the working directory, and may be anybody's.
+    Project,
+}
+
+struct ConfigFile {
+    path: PathBuf,
+    whose: Whose,
+}
+
+/// The files that count, weakest first.
+fn files(sources: &Sources) -> Vec<ConfigFile> {
     if let Some(file) = &sources.file {
-        candidates.push(sources.cwd.join(file));
-    } else {
-        candidates.push(sources.cwd.join("aegis.config.json"));
-        candidates.extend(sources.home.as_ref().map(|home| home.join(".aegis/config.json")));
+        return vec![ConfigFile { path: sources.cwd.join(file), whose: Whose::Named }];
     }
-    for path in candidates {
-        let text = match std::fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound && sources.file.is_none() => continue,
-            Err(source) => return Err(ConfigError::Unreadable { path, source }),
-        };
-        return match serde_json::from_slice(&text) {
-            Ok(Value::Object(object)) => Ok(Some((path, object))),
-            Ok(_) => Err(ConfigError::NotAnObject { path }),
-            Err(source) => Err(ConfigError::NotJson { path, source }),
-        };
+    let users = sources.home.as_ref().map(|home| home.join(".aegis/config.json"));
+    let project = ConfigFile { path: sources.cwd.join("aegis.config.json"), whose: Whose::Project };
+    users.map(|path| ConfigFile { path, whose: Whose::User }).into_iter().chain([project]).collect()
+}
+
+/// Reads a file; only a named one must exist.
+fn read_file(path: &Path, whose: Whose) -> Result<Option<Object>, ConfigError> {
+    let path = path.to_owned();
+    let text = match std::fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && whose != Whose::Named => return Ok(None),
+        Err(source) => return Err(ConfigError::Unreadable { path, source }),
+    };
+    match serde_json::from_slice(&text) {
+        Ok(Value::Object(object)) => Ok(Some(object)),
+        Ok(_) => Err(ConfigError::NotAnObject { path }),
+        Err(source) => Err(ConfigError::NotJson { path, source }),
     }
-    Ok(None)
 }
 
 /// Turns nested objects into keys of the table.

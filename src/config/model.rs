@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::PermissionMode;
 
-/// The configuration of Aegis: `--config FILE`, else `aegis.config.json` in the working directory, else
+/// The configuration of Aegis: `--config FILE`, else `aegis.config.json` in the working directory over
 /// `~/.aegis/config.json`; variables `AEGIS_…` override it. Relative paths count from the file's directory, `~/`
-/// is the home directory.
+/// is the home directory. A file in the working directory may come with a project, so it cannot set `stateDir`,
+/// `runtimeDir`, `claudePath`, `trustedRoots`, `allowedRoots`, `passEnv` and `permissionMode`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Config {

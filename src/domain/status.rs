@@ -80,7 +80,7 @@ impl StatusWord {
 }
 
 /// What an ask stands over: where the session goes when the last ask is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Under {
     /// Claude Code is still starting.
@@ -89,6 +89,12 @@ pub enum Under {
     Working,
     /// Nothing is running.
     Idle,
+    /// The account's limit stopped the turn.
+    RateLimited(Limit),
+    /// The turn ended with a failure.
+    Error(TurnError),
+    /// The evidence did not say what is running.
+    Unknown,
 }
 
 /// Why a turn failed, in Claude Code's own words for it (`StopFailure.error`).
@@ -293,7 +299,7 @@ impl SessionStatus {
             (_, Signal::Asks(Attention::Permission)) => Self::PermissionPrompt { under: self.under() },
             (_, Signal::Asks(Attention::Question)) => Self::Asking { under: self.under() },
             (Self::PermissionPrompt { under } | Self::Asking { under }, Signal::Asks(Attention::None)) => {
-                Self::from_under(*under)
+                Self::from_under(under)
             }
             (
                 Self::Starting
@@ -377,24 +383,29 @@ impl SessionStatus {
         match self {
             Self::Starting => Under::Starting,
             Self::Working | Self::Stalled => Under::Working,
-            Self::PermissionPrompt { under } | Self::Asking { under } => *under,
-            Self::Idle | Self::RateLimited(_) | Self::Error(_) | Self::Ended(_) | Self::Unknown => {
-                Under::Idle
-            }
+            Self::PermissionPrompt { under } | Self::Asking { under } => under.clone(),
+            Self::RateLimited(limit) => Under::RateLimited(limit.clone()),
+            Self::Error(error) => Under::Error(error.clone()),
+            Self::Unknown => Under::Unknown,
+            // Nothing follows an end; no ask is opened over it.
+            Self::Idle | Self::Ended(_) => Under::Idle,
         }
     }
 
-    fn from_under(under: Under) -> Self {
+    fn from_under(under: &Under) -> Self {
         match under {
             Under::Starting => Self::Starting,
             Under::Working => Self::Working,
             Under::Idle => Self::Idle,
+            Under::RateLimited(limit) => Self::RateLimited(limit.clone()),
+            Under::Error(error) => Self::Error(error.clone()),
+            Under::Unknown => Self::Unknown,
         }
     }
 
     /// The same ask over what `signal` makes of the state below it.
     fn over(&self, signal: &Signal) -> Option<Self> {
-        let below = Self::from_under(self.under());
+        let below = Self::from_under(&self.under());
         let under = below.after(signal)?.under();
         let next = match self {
             Self::Asking { .. } => Self::Asking { under },
@@ -467,6 +478,32 @@ mod tests {
         #[case] expected: Option<SessionStatus>,
     ) {
         assert_eq!(from.after(&signal), expected);
+    }
+
+    /// The menu that Claude Code opens by itself at a limit, and any other over what was there before.
+    #[rstest]
+    #[case(SessionStatus::RateLimited(Limit { resets_at: None, message: "limit".into() }))]
+    #[case(SessionStatus::Error(failure()))]
+    #[case(SessionStatus::Unknown)]
+    #[case(SessionStatus::Idle)]
+    #[case(SessionStatus::Working)]
+    #[case(SessionStatus::Starting)]
+    fn an_ask_gives_back_what_it_stood_over(#[case] below: SessionStatus) {
+        let asked = below.after(&Signal::Asks(Attention::Permission)).unwrap();
+        assert_eq!(asked.word(), StatusWord::PermissionPrompt);
+        assert_eq!(asked.after(&Signal::Asks(Attention::None)), Some(below));
+    }
+
+    #[rstest]
+    #[case(Signal::TurnFailed(failure()), SessionStatus::Error(failure()))]
+    #[case(Signal::TurnEnded, SessionStatus::Idle)]
+    fn a_turn_that_ends_under_an_ask_is_told_when_it_closes(
+        #[case] end: Signal,
+        #[case] then: SessionStatus,
+    ) {
+        let over = PROMPT.after(&end).unwrap();
+        assert_eq!(over.word(), StatusWord::PermissionPrompt);
+        assert_eq!(over.after(&Signal::Asks(Attention::None)), Some(then));
     }
 
     #[test]

@@ -35,20 +35,26 @@ impl Engine {
         let (client, mut pushes) = HolderClient::connect(&row.socket).await.map_err(unreachable)?;
         let request = Request::Attach { cols, rows, watch, by: by.to_owned() };
         let _pane: Pane = client.ask(request, ANSWERS_WITHIN).await.map_err(unreachable)?;
-        let (output, shown) = mpsc::channel(QUEUE);
+        let (output, taken) = mpsc::channel(QUEUE);
         let (input, mut keys) = mpsc::channel::<AttachInput>(QUEUE);
         tokio::spawn(async move {
+            // Output that whoever looks has not taken yet. No more is read meanwhile, so that the holder shows the
+            // whole screen later instead; keys pass all the same.
+            let mut shown = None;
             loop {
                 tokio::select! {
-                    pushed = pushes.recv() => match pushed {
-                        Some(Push::Output { bytes }) => {
-                            let Ok(bytes) = STANDARD.decode(bytes) else { continue };
-                            // Who does not look any more may still type.
-                            let _ = output.send(bytes).await;
-                        }
+                    pushed = pushes.recv(), if shown.is_none() => match pushed {
+                        Some(Push::Output { bytes }) => shown = STANDARD.decode(bytes).ok(),
                         Some(Push::Event { .. } | Push::Unknown) => {}
                         None => return,
                     },
+                    place = output.reserve(), if shown.is_some() => {
+                        let bytes = shown.take();
+                        // Who does not look any more may still type.
+                        if let (Ok(place), Some(bytes)) = (place, bytes) {
+                            place.send(bytes);
+                        }
+                    }
                     typed = keys.recv() => {
                         let request = match typed {
                             Some(AttachInput::Keys(bytes)) => Request::Input { bytes: STANDARD.encode(bytes) },
@@ -61,9 +67,10 @@ impl Engine {
                     }
                 }
             }
+            drop(pushes);
             // An answer to this means that all keys before it have arrived.
             let _ = client.ask::<crate::wire::Snapshot>(Request::Snapshot, ANSWERS_WITHIN).await;
         });
-        Ok(Attachment { output: shown, input })
+        Ok(Attachment { output: taken, input })
     }
 }

@@ -23,6 +23,9 @@ const KEY_SUFFIX: usize = 20;
 /// Two are enough to see a retry; the program's own ten take half a minute on a status such as 401.
 const MAX_RETRIES: &str = "2";
 
+/// Where, in the home, temporary files go.
+const TEMPORARY: &str = "tmp";
+
 /// Where programs are looked for when the caller names no PATH.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
@@ -157,6 +160,8 @@ impl HomeBuilder {
             move |source| HomeFault { path, source }
         };
         fs::create_dir_all(&config).map_err(fault(&config))?;
+        let temporary = root.join(TEMPORARY);
+        fs::create_dir_all(&temporary).map_err(fault(&temporary))?;
         let root = root.canonicalize().map_err(fault(root))?;
         let state = root.join(".claude.json");
         fs::write(&state, self.state().to_string()).map_err(fault(&state))?;
@@ -209,6 +214,10 @@ impl HomeBuilder {
         let mut env: BTreeMap<OsString, OsString> =
             fixed.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         env.insert("HOME".into(), home.into());
+        // What a killed program leaves behind goes with the home.
+        for variable in ["TMPDIR", "CLAUDE_CODE_TMPDIR"] {
+            env.insert(variable.into(), home.join(TEMPORARY).into());
+        }
         env.insert("PATH".into(), self.path.clone());
         for (name, value) in self.extra.clone() {
             match value {
@@ -273,10 +282,12 @@ mod tests {
             "ANTHROPIC_BASE_URL",
             "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
             "CLAUDE_CODE_MAX_RETRIES",
+            "CLAUDE_CODE_TMPDIR",
             "DISABLE_AUTOUPDATER",
             "HOME",
             "PATH",
             "TERM",
+            "TMPDIR",
         ];
         assert_eq!(names, expected);
         assert_eq!(home.env().get(&OsString::from("CLAUDE_CODE_MAX_RETRIES")), Some(&OsString::from("0")));

@@ -54,7 +54,10 @@ fn environment_wins_over_file_over_default_key_by_key() {
         "work/aegis.config.json",
         r#"{"terminal": {"cols": 100}, "stallThresholdMs": 2000, "model": "opus"}"#,
     );
-    place.write("home/.aegis/config.json", r#"{"terminal": {"rows": 50}}"#);
+    let users = place.write(
+        "home/.aegis/config.json",
+        r#"{"terminal": {"rows": 50}, "model": "haiku", "allowedRoots": ["/a"]}"#,
+    );
     let loaded =
         place.load(&[("AEGIS_STALL_THRESHOLD_MS", "3000"), ("AEGIS_LOG", "debug"), ("AEGIS_MODEL", "")]);
     let loaded = loaded.unwrap();
@@ -65,10 +68,42 @@ fn environment_wins_over_file_over_default_key_by_key() {
         ..Config::default()
     };
     expected.terminal.cols = 100;
+    expected.terminal.rows = 50;
+    expected.allowed_roots = vec!["/a".into()];
     assert_eq!(loaded.config, expected);
     assert_eq!(loaded.origins["stallThresholdMs"], Origin::Environment("AEGIS_STALL_THRESHOLD_MS"));
     assert_eq!(loaded.origins["terminal.cols"], Origin::File(file));
-    assert_eq!(loaded.origins["terminal.rows"], Origin::Default);
+    assert_eq!(loaded.origins["terminal.rows"], Origin::File(users));
+    assert_eq!(loaded.origins["claudePath"], Origin::Default);
+}
+
+/// A cloned repository can bring such a file, and Aegis may be started in it without anybody having read it.
+#[rstest]
+#[case::program("claudePath", r#""./claude""#, "AEGIS_CLAUDE_PATH")]
+#[case::trust("trustedRoots", r#"["."]"#, "AEGIS_TRUSTED_ROOTS")]
+#[case::reach("allowedRoots", r#"["/"]"#, "AEGIS_ALLOWED_ROOTS")]
+#[case::mode("permissionMode", r#""bypassPermissions""#, "AEGIS_PERMISSION_MODE")]
+#[case::secrets("passEnv", r#"["TOKEN"]"#, "AEGIS_PASS_ENV")]
+#[case::records("stateDir", r#""state""#, "AEGIS_STATE_DIR")]
+#[case::sockets("runtimeDir", r#""run""#, "AEGIS_RUNTIME_DIR")]
+fn a_project_cannot_choose_what_sessions_may_do(
+    #[case] key: &str,
+    #[case] value: &str,
+    #[case] variable: &str,
+) {
+    let place = Place::new();
+    let text = format!(r#"{{"{key}": {value}}}"#);
+    let path = place.write("work/aegis.config.json", &text);
+    let message = place.load(&[]).unwrap_err().to_string();
+    assert!(
+        message.starts_with(&format!("{}: {key} cannot be set by a project", path.display())),
+        "{message}"
+    );
+    assert!(message.contains(variable), "{message}");
+    // The user's own word counts, wherever the file lies.
+    let mut sources = place.sources(&[]);
+    sources.file = Some(path);
+    assert!(Config::load(&sources).is_ok());
 }
 
 #[test]
@@ -151,7 +186,6 @@ fn a_bad_variable_is_told_with_its_range(#[case] variable: &str, #[case] value: 
     r#" is "5000"; expected a whole number from 1000 to 86400000"#
 )]
 #[case::flat_terminal(r#"{"terminal": 5}"#, r" is 5; expected an object")]
-#[case::no_list(r#"{"trustedRoots": "/a"}"#, r#" is "/a"; expected a list of paths"#)]
 #[case::no_text(r#"{"model": 5}"#, r" is 5; expected a string")]
 #[case::no_object("[]", " must be a JSON object")]
 #[case::no_json("{", " is not JSON: EOF while parsing an object at line 1 column 1")]
@@ -161,4 +195,12 @@ fn a_bad_file_is_told_with_its_place(#[case] text: &str, #[case] end: &str) {
     let message = place.load(&[]).unwrap_err().to_string();
     assert!(message.contains(path.to_str().unwrap()), "{message}");
     assert!(message.ends_with(end), "{message}");
+}
+
+#[test]
+fn a_text_is_no_list() {
+    let place = Place::new();
+    place.write("home/.aegis/config.json", r#"{"trustedRoots": "/a"}"#);
+    let message = place.load(&[]).unwrap_err().to_string();
+    assert!(message.ends_with(r#"config.json is "/a"; expected a list of paths"#), "{message}");
 }

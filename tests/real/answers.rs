@@ -65,7 +65,7 @@ async fn a_permission_answered_in_the_terminal_is_told_so(
     let ask = driver.ask(&id).await;
     let terminal = driver.aegis.attach(&driver.caller, &id, (120, 40), false).await.unwrap();
     driver.screen(&id, "Do you want to proceed?").await;
-    terminal.input.send(AttachInput::Keys(key.to_vec())).await.unwrap();
+    driver.press(&terminal, key, &id, 0).await;
     let session = driver.until(&id, StatusWord::Idle).await;
     assert!(session.open_asks.is_empty(), "{:#?}", session.open_asks);
     let late = driver.approve(&id, Some(ask.id.to_string())).await.unwrap_err();

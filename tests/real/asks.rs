@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use aegis::domain::{Ask, AskKind, How, OpError, PermissionMode, Remember, StatusWord};
-use aegis::engine::AttachInput;
 use aegis::ops::{AnswerValue, ApprovePermission, CreateSession, SendMessage};
 use aegis::rehearsal::api::{Question, ToolCall};
 use aegis::rehearsal::{Reply, Script};
@@ -68,27 +67,6 @@ async fn three_subagents_are_answered_by_two_clients_each_once(
     one.kill(&id).await;
 }
 
-#[rstest]
-#[tokio::test(flavor = "multi_thread")]
-async fn one_answered_in_the_terminal_closes_as_such(#[values("2.1.197", "2.1.330")] version: &str) {
-    let lab =
-        Lab::new(version, Script::new().on("MAKE", [Reply::tools([touch("made")]), Reply::text("Made.")]))
-            .await;
-    let driver = Driver::new(&lab);
-    let id = driver.idle().await;
-    driver.send(&id, "MAKE").await.unwrap();
-    driver.ask(&id).await;
-    let terminal = driver.aegis.attach(&driver.caller, &id, (120, 40), false).await.unwrap();
-    driver.screen(&id, "Do you want to proceed?").await;
-    terminal.input.send(AttachInput::Keys(b"1".to_vec())).await.unwrap();
-    driver.until(&id, StatusWord::Idle).await;
-    assert!(lab.project.join("made").exists());
-    let resolved = lab.resolved_asks();
-    assert_eq!(resolved.len(), 1);
-    assert_eq!(resolved[0].resolution.as_ref().unwrap().by, "terminal");
-    driver.kill(&id).await;
-}
-
 /// In 2.1.330 subagents run in the background and show no dialog while a hook waits.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_several_answered_in_the_terminal_closes_as_such() {
@@ -99,7 +77,7 @@ async fn one_of_several_answered_in_the_terminal_closes_as_such() {
     open_asks(&driver, &id, 3).await;
     let terminal = driver.aegis.attach(&driver.caller, &id, (120, 40), false).await.unwrap();
     driver.screen(&id, "Do you want to proceed?").await;
-    terminal.input.send(AttachInput::Keys(b"1".to_vec())).await.unwrap();
+    driver.press(&terminal, b"1", &id, 2).await;
     let left = open_asks(&driver, &id, 2).await;
     for ask in left {
         driver.approve(&id, Some(ask.id.to_string())).await.unwrap();

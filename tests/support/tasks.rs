@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use aegis::domain::{Ask, Message, OpError, Receipt, Role, Session, StatusWord};
+use aegis::engine::{AttachInput, Attachment};
 use aegis::ops::{
     Aegis, ApprovePermission, Caller, CreateSession, GetTranscript, KillSession, RejectPermission,
     SendMessage, SessionCreated, SessionDetail, SessionRef, WaitForSession,
@@ -100,6 +101,23 @@ impl Driver {
             assert!(Instant::now() < deadline, "the screen never showed `{wanted}`:\n{pane}");
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Presses a key as a person does: again when nothing comes of it. Claude Code swallows keys in a dialog's first
+    /// 0.2 s (2.1.330).
+    pub async fn press(&self, terminal: &Attachment, key: &[u8], id: &str, open_asks: usize) {
+        let left = || async { self.show(id).await.session.open_asks.len() };
+        for _ in 0..5 {
+            terminal.input.send(AttachInput::Keys(key.to_vec())).await.unwrap();
+            let again = Instant::now() + Duration::from_secs(3);
+            while Instant::now() < again {
+                if left().await == open_asks {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        panic!("{} asks are open, not {open_asks}", left().await);
     }
 
     /// The only open ask.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
 use super::timers::Timer;
 use super::{Actor, ReplyTo};
@@ -39,6 +40,8 @@ pub(super) struct OpenAsk {
 pub(super) struct Asks {
     open: Vec<OpenAsk>,
     resolved: VecDeque<Ask>,
+    /// When a waiting hook was answered last.
+    hook_answered: Option<Instant>,
 }
 
 impl Asks {
@@ -69,6 +72,11 @@ impl Asks {
 
     pub(super) fn by_screen(&self) -> Option<&OpenAsk> {
         self.open.iter().find(|open| open.ask.via == AskVia::Screen)
+    }
+
+    /// When a waiting hook was answered last.
+    pub(super) fn hook_answered(&self) -> Option<Instant> {
+        self.hook_answered
     }
 
     fn attention(&self) -> Attention {
@@ -177,6 +185,9 @@ impl Actor {
     ) -> Option<OpenAsk> {
         let at = self.asks.open.iter().position(|open| open.ask.id == id)?;
         let mut open = self.asks.open.remove(at);
+        if open.hook.is_some() {
+            self.asks.hook_answered = Some(Instant::now());
+        }
         open.ask.resolution = Some(Resolution { by: by.to_owned(), how, at: Timestamp::now(), detail });
         if self.asks.resolved.len() == RESOLVED_KEPT {
             self.asks.resolved.pop_front();

@@ -15,8 +15,8 @@ use crate::domain::{
 use crate::wire::{HookReply, Refusal, RefusalCode};
 
 /// How long a reply may wait for tool results that hooks told and the transcript still lacks. Claude Code writes
-/// it within 0.2 s.
-const RESULTS_TIMEOUT: Duration = Duration::from_millis(500);
+/// them within 0.2 s, on a machine that is busy with other things within seconds.
+const RESULTS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long after a Stop the live file may still say busy before it is believed: a Stop hook of the user's own may
 /// have sent Claude on.
@@ -60,7 +60,7 @@ impl Actor {
                 self.note(Source::Hook, now, format!("hook SessionEnd: {reason}"), None);
             }
             HookEvent::UserPromptSubmit { prompt, prompt_id } => self.on_prompt(now, &prompt, prompt_id),
-            HookEvent::PostToolUse { call, failed } => self.on_tool(now, &call, failed),
+            HookEvent::PostToolUse { call, failed } => self.on_tool(now, &call, failed, agent.is_some()),
             HookEvent::Stop { last_message, background } => self.on_stop(now, last_message, background),
             HookEvent::StopFailure { kind, message } => self.on_failure(now, kind, message),
             HookEvent::Notification { kind, message } => {
@@ -110,11 +110,12 @@ impl Actor {
     }
 
     /// A tool ended: a sign of life, and the end of its ask.
-    fn on_tool(&mut self, now: Timestamp, call: &ToolCall, failed: bool) {
+    fn on_tool(&mut self, now: Timestamp, call: &ToolCall, failed: bool, in_subagent: bool) {
         let what = format!("hook PostToolUse{}: {}", if failed { "Failure" } else { "" }, call.name);
         self.signal(Source::Hook, now, &Signal::Activity, what);
         self.read_files();
-        if let Some(id) = &call.tool_use_id {
+        // What subagents do stands in files of their own.
+        if let (Some(id), false) = (&call.tool_use_id, in_subagent) {
             self.conversation.result_told(id);
         }
         self.match_asks();

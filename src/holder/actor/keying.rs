@@ -15,7 +15,10 @@ use crate::wire::{Refusal, RefusalCode};
 /// How long one key may take to show.
 const KEY_SHOWS: Duration = Duration::from_millis(700);
 /// How long a dialog may take to close.
-const CLOSES: Duration = Duration::from_secs(5);
+const CLOSES: Duration = Duration::from_secs(8);
+/// When the last key is pressed again over a dialog that has stood there all the while. Claude Code swallows keys in a
+/// dialog's first 0.2 s (2.1.330).
+const AGAIN: Duration = Duration::from_secs(2);
 /// How many keys are pressed at most; no dialog has so many options.
 const MOST_KEYS: u32 = 40;
 
@@ -39,7 +42,26 @@ pub(super) struct Keying {
     keys: u32,
     /// When the last arrow was pressed, and where the marker stood.
     moved: Option<(Instant, Option<usize>)>,
+    /// When the last key was pressed first.
     confirmed: Option<Instant>,
+    confirmed_again: bool,
+}
+
+impl Keying {
+    /// Whether the marker stands where the last key can be pressed.
+    fn chosen(&self, marked: Option<usize>) -> bool {
+        match self.choice {
+            Choice::Escape => true,
+            Choice::Option(wanted) => marked == Some(wanted),
+        }
+    }
+
+    fn last_key(&self) -> &'static [u8] {
+        match self.choice {
+            Choice::Escape => keys::ESCAPE,
+            Choice::Option(_) => keys::ENTER,
+        }
+    }
 }
 
 impl Actor {
@@ -53,7 +75,17 @@ impl Actor {
         reply: Option<ReplyTo>,
     ) {
         let by = by.to_owned();
-        self.keying = Some(Keying { dialog, choice, by, ask, reply, keys: 0, moved: None, confirmed: None });
+        self.keying = Some(Keying {
+            dialog,
+            choice,
+            by,
+            ask,
+            reply,
+            keys: 0,
+            moved: None,
+            confirmed: None,
+            confirmed_again: false,
+        });
         self.step_keying();
     }
 
@@ -76,7 +108,13 @@ impl Actor {
             (Some(_), Some(at)) if now >= at + CLOSES => {
                 return self.not_keyed(keying, RefusalCode::NotConfirmed, "the dialog did not close");
             }
-            (Some(_), Some(at)) => self.timers.set_at(Timer::Keying, at + CLOSES),
+            (Some(_), Some(at)) if now < at + AGAIN => self.timers.set_at(Timer::Keying, at + AGAIN),
+            (Some(marked), Some(at)) => {
+                if !std::mem::replace(&mut keying.confirmed_again, true) && keying.chosen(marked) {
+                    self.pty.write(keying.last_key().to_vec(), None);
+                }
+                self.timers.set_at(Timer::Keying, at + CLOSES);
+            }
             (Some(marked), None) => {
                 let shows = keying.moved.is_none_or(|(at, from)| marked != from || now >= at + KEY_SHOWS);
                 if keying.keys >= MOST_KEYS {
@@ -97,19 +135,15 @@ impl Actor {
     fn press_next(&mut self, keying: &mut Keying, marked: Option<usize>, now: Instant) {
         keying.keys += 1;
         let key = match (keying.choice, marked) {
-            (Choice::Escape, _) => {
+            _ if keying.chosen(marked) => {
                 keying.confirmed = Some(now);
-                keys::ESCAPE
-            }
-            (Choice::Option(wanted), Some(marked)) if wanted == marked => {
-                keying.confirmed = Some(now);
-                keys::ENTER
+                keying.last_key()
             }
             (Choice::Option(wanted), Some(marked)) if wanted < marked => keys::UP,
-            (Choice::Option(_), _) => keys::DOWN,
+            (Choice::Option(_) | Choice::Escape, _) => keys::DOWN,
         };
         keying.moved = Some((now, marked));
-        self.timers.set(Timer::Keying, if keying.confirmed.is_some() { CLOSES } else { KEY_SHOWS });
+        self.timers.set(Timer::Keying, if keying.confirmed.is_some() { AGAIN } else { KEY_SHOWS });
         self.pty.write(key.to_vec(), None);
     }
 

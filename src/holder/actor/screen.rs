@@ -16,6 +16,9 @@ const STEADY: Duration = Duration::from_millis(150);
 /// How long a dialog that has a hook may stand without it. The hook fires 50 ms before the dialog is drawn
 /// (2.1.197); after an answer the dialog is gone within 0.2 s.
 const HOOK_DUE: Duration = Duration::from_millis(2000);
+/// How long after a hook was answered its dialog may still be drawn, or stand: on a busy machine 2.1.330 was seen to
+/// draw it only after the answer.
+const ANSWER_SHOWS: Duration = Duration::from_secs(10);
 /// How long the input box must stand, where no live file says that Claude Code is ready.
 const BOX_STEADY: Duration = Duration::from_millis(1500);
 
@@ -127,7 +130,11 @@ impl Actor {
         let now = Instant::now();
         self.close_gone_dialogs();
         if let (Some(dialog), Some(since)) = (self.view.dialog().cloned(), self.view.dialog_since) {
-            let due = since + if has_hook(&dialog) { HOOK_DUE } else { STEADY };
+            let due = match self.asks.hook_answered() {
+                Some(answered) if has_hook(&dialog) => (since + HOOK_DUE).max(answered + ANSWER_SHOWS),
+                None if has_hook(&dialog) => since + HOOK_DUE,
+                Some(_) | None => since + STEADY,
+            };
             if now < due {
                 self.timers.set_at(Timer::Screen, due);
             } else {

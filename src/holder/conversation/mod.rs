@@ -49,6 +49,8 @@ pub(super) struct Conversation {
     reply: Option<Told>,
     open_calls: HashMap<String, (String, serde_json::Value)>,
     told_results: HashSet<String>,
+    /// The calls of this turn whose results the file has.
+    results: HashSet<String>,
     /// Whether the history was read from the conversation that this one is a copy of.
     copied: bool,
 }
@@ -77,6 +79,7 @@ impl Conversation {
             reply: None,
             open_calls: HashMap::new(),
             told_results: HashSet::new(),
+            results: HashSet::new(),
             copied: false,
         })
     }
@@ -250,8 +253,9 @@ impl Conversation {
             Fact::ToolDone { tool_use_id, .. } => {
                 self.open_calls.remove(tool_use_id);
                 self.told_results.remove(tool_use_id);
+                self.results.insert(tool_use_id.clone());
             }
-            Fact::Interrupted => self.told_results.clear(),
+            Fact::Interrupted => self.forget_results(),
             Fact::Prompt { .. }
             | Fact::Enqueued { .. }
             | Fact::Joined { .. }
@@ -268,9 +272,10 @@ impl Conversation {
             .map(|(id, _)| id.clone())
     }
 
-    /// Notes that a hook told the end of a tool call whose result the file will show.
+    /// Notes that a hook told the end of a tool call whose result the file will show. On a busy machine the hook
+    /// comes before even the call itself is in the file.
     pub(super) fn result_told(&mut self, tool_use_id: &str) {
-        if self.open_calls.contains_key(tool_use_id) {
+        if self.tail.is_some() && !self.results.contains(tool_use_id) {
             self.told_results.insert(tool_use_id.to_owned());
         }
     }
@@ -280,9 +285,10 @@ impl Conversation {
         !self.told_results.is_empty()
     }
 
-    /// Gives up waiting for them.
+    /// The turn is over: gives up waiting for what is still missing.
     pub(super) fn forget_results(&mut self) {
         self.told_results.clear();
+        self.results.clear();
     }
 
     /// A hook told a prompt. Returns its message's id.

@@ -127,3 +127,33 @@ impl SessionDirOf<'_> {
         crate::holder::SessionDir::new(self.0.dir.path())
     }
 }
+
+fn called(uuid: &str, parent: &str, id: &str) -> Value {
+    json!({"type":"assistant","uuid":uuid,"parentUuid":parent,"message":{"content":[
+        {"type":"tool_use","id":id,"name":"Bash","input":{"command":"ls"}}]}})
+}
+
+fn done(uuid: &str, parent: &str, id: &str) -> Value {
+    json!({"type":"user","uuid":uuid,"parentUuid":parent,"message":{"role":"user","content":[
+        {"type":"tool_result","tool_use_id":id,"content":"ok"}]}})
+}
+
+#[test]
+fn a_result_that_is_told_before_its_call_is_in_the_file_is_waited_for() {
+    let mut lab = Lab::new();
+    lab.write(&[user("u", Value::Null, "hi", "p1")]);
+    lab.conversation.result_told("t1");
+    assert!(lab.conversation.lacks_results());
+    lab.write(&[called("c", "u", "t1")]);
+    assert!(lab.conversation.lacks_results());
+    lab.write(&[done("d", "c", "t1")]);
+    assert!(!lab.conversation.lacks_results());
+}
+
+#[test]
+fn a_result_that_is_in_the_file_before_it_is_told_is_not_waited_for() {
+    let mut lab = Lab::new();
+    lab.write(&[user("u", Value::Null, "hi", "p1"), called("c", "u", "t1"), done("d", "c", "t1")]);
+    lab.conversation.result_told("t1");
+    assert!(!lab.conversation.lacks_results());
+}
