@@ -13,6 +13,7 @@ use crate::ops::{Aegis, Caller};
 use crate::store::SqliteStore;
 
 /// What the process was given by its surroundings.
+#[derive(Clone)]
 pub struct Surroundings {
     /// Environment, working directory, home, and the configuration file that was named.
     pub sources: Sources,

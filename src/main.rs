@@ -9,7 +9,6 @@ use std::process::ExitCode;
 use aegis::app::{App, Surroundings};
 use aegis::claude::launch::{SECRET_VARIABLE, SOCKET_VARIABLE};
 use aegis::cli::{self, Cli, Command, Doctoring, McpArgs};
-use aegis::domain::OpError;
 use aegis::engine::steward;
 use aegis::{holder, mcp};
 use tracing_subscriber::EnvFilter;
@@ -18,7 +17,7 @@ fn main() -> ExitCode {
     let Cli { config, mcp, command } = cli::parse();
     let surroundings = match Surroundings::read(config) {
         Ok(surroundings) => surroundings,
-        Err(error) => return fail(&error),
+        Err(error) => return cli::fail(command.as_ref(), &error),
     };
     log_to_stderr(&surroundings);
     match command {
@@ -28,9 +27,9 @@ fn main() -> ExitCode {
         Some(Command::Rehearse(args)) => run(rehearse::run(args, surroundings)),
         None => serve(surroundings, mcp),
         Some(Command::Mcp(args)) => serve(surroundings, McpArgs { tools: args.tools.or(mcp.tools) }),
-        Some(verb) => match surroundings.build() {
-            Ok(app) => run(run_verb(verb, app)),
-            Err(error) => fail(&error),
+        Some(verb) => match surroundings.clone().build() {
+            Ok(app) => run(run_verb(verb, app, surroundings)),
+            Err(error) => cli::fail(Some(&verb), &error),
         },
     }
 }
@@ -71,7 +70,7 @@ fn hook(surroundings: &Surroundings, event: &str) -> ExitCode {
 fn serve(surroundings: Surroundings, args: McpArgs) -> ExitCode {
     let app = match surroundings.build() {
         Ok(app) => app,
-        Err(error) => return fail(&error),
+        Err(error) => return cli::fail(None, &error),
     };
     let set = match args.tools.unwrap_or_default() {
         cli::ToolSet::Core => mcp::ToolSet::Core,
@@ -91,8 +90,8 @@ fn serve(surroundings: Surroundings, args: McpArgs) -> ExitCode {
     })
 }
 
-async fn run_verb(verb: Command, app: App) -> ExitCode {
-    let rehearse: Option<cli::Rehearsal> = Some(Box::new(|| Box::pin(rehearse::checks())));
+async fn run_verb(verb: Command, app: App, surroundings: Surroundings) -> ExitCode {
+    let rehearse: Option<cli::Rehearsal> = Some(Box::new(move || Box::pin(rehearse::checks(surroundings))));
     let doctoring = Doctoring { socket_dir: Some(app.paths.socket_dir.clone()), rehearse };
     cli::run_with(verb, app.aegis(), app.caller("cli"), doctoring).await
 }
@@ -109,9 +108,4 @@ fn run(role: impl Future<Output = ExitCode>) -> ExitCode {
     let code = runtime.block_on(role);
     runtime.shutdown_background();
     code
-}
-
-fn fail(error: &OpError) -> ExitCode {
-    let _ = writeln!(io::stderr(), "error: {error}\nhint: {}", error.hint);
-    ExitCode::FAILURE
 }

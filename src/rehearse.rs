@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use aegis::app::Surroundings;
-use aegis::cli::{Check, RehearseArgs};
+use aegis::cli::{self, Check, Command, Format, RehearseArgs};
 use aegis::config::{Config, Paths, Sources};
 use aegis::domain::{ErrorCode, OpError};
 use aegis::rehearsal::story::{self, Stage, Step};
@@ -17,7 +17,7 @@ pub(crate) async fn run(args: RehearseArgs, surroundings: Surroundings) -> ExitC
     let json = args.format.json;
     let found = match find(&args, &surroundings).await {
         Ok(found) => found,
-        Err(error) => return crate::fail(&error),
+        Err(error) => return fail(json, &error),
     };
     if !json {
         say(&format!("Claude Code {} at {}", found.version, found.executable.display()));
@@ -39,13 +39,17 @@ pub(crate) async fn run(args: RehearseArgs, surroundings: Surroundings) -> ExitC
             }
             if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
-        Err(error) => crate::fail(&error),
+        Err(error) => fail(json, &error),
     }
 }
 
+fn fail(json: bool, error: &OpError) -> ExitCode {
+    let args = RehearseArgs { format: Format { json }, ..RehearseArgs::default() };
+    cli::fail(Some(&Command::Rehearse(args)), error)
+}
+
 /// The rehearsal as checks of `aegis doctor`.
-pub(crate) async fn checks() -> Result<Vec<Check>, OpError> {
-    let surroundings = Surroundings::read(None)?;
+pub(crate) async fn checks(surroundings: Surroundings) -> Result<Vec<Check>, OpError> {
     let found = find(&RehearseArgs::default(), &surroundings).await?;
     let version = found.version.clone();
     let steps = play(found, surroundings, |_| {}).await?;
@@ -69,10 +73,13 @@ async fn find(args: &RehearseArgs, surroundings: &Surroundings) -> Result<Claude
     let paths = Paths::resolve(&config, &surroundings.sources).map_err(|error| invalid(error.to_string()))?;
     let path = surroundings.sources.env.get("PATH").cloned().unwrap_or_default();
     let (install, wanted) = (args.install, args.claude_version.clone());
+    let program = config.claude_path.unwrap_or_else(|| "claude".into());
     let searched = tokio::task::spawn_blocking(move || match (install, wanted) {
         (true, Some(version)) => Claude::install(&version, &paths.data_dir, &path),
-        (true, None) => Claude::find(&path).or_else(|_| Claude::install("latest", &paths.data_dir, &path)),
-        (false, _) => Claude::find(&path),
+        (true, None) => {
+            Claude::find(&program, &path).or_else(|_| Claude::install("latest", &paths.data_dir, &path))
+        }
+        (false, _) => Claude::find(&program, &path),
     });
     let found = searched.await.map_err(|error| invalid(error.to_string()))?;
     found.map_err(|fault| {

@@ -43,7 +43,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::domain::OpError;
+use crate::domain::{ErrorCode, OpError};
 use crate::ops::{Aegis, Caller};
 
 pub use answer::AnswerArgs;
@@ -170,10 +170,34 @@ pub struct RehearseArgs {
     pub format: Format,
 }
 
-/// Reads the command line; on `--help`, `--version` and wrong usage prints and exits.
+/// Reads the command line; on `--help`, `--version` and wrong usage prints and exits. With `--json` wrong usage is told
+/// as every other error is, with the code `invalid_argument`.
 #[must_use]
 pub fn parse() -> Cli {
-    Cli::parse()
+    Cli::try_parse().unwrap_or_else(|error| {
+        if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+            out::Out { json: true }.error(&usage(&error));
+            std::process::exit(i32::from(Exit::Usage.code()));
+        }
+        error.exit()
+    })
+}
+
+/// Wrong usage as an error of the surface.
+fn usage(error: &clap::Error) -> OpError {
+    let rendered = error.render().to_string();
+    let mut parts = rendered.split("\n\n").map(str::trim).filter(|part| !part.is_empty());
+    let what = parts.next().unwrap_or_default().trim_start_matches("error: ");
+    // A tip is the better next step; the way to the whole help stands last.
+    let tip = parts.clone().find_map(|part| part.strip_prefix("tip: "));
+    let hint = tip.or_else(|| parts.last()).unwrap_or("see --help");
+    OpError::new(ErrorCode::InvalidArgument, what).hint(hint)
+}
+
+/// Tells an error that comes before there is a verb to run.
+pub fn fail(command: Option<&Command>, error: &OpError) -> ExitCode {
+    out::Out { json: command.is_some_and(json) }.error(error);
+    Exit::Failed.into()
 }
 
 /// What a verb works with.

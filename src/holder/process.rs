@@ -119,34 +119,29 @@ pub async fn sweep(
     while waited < grace && targets.iter().any(|process| process.alive()) {
         tokio::time::sleep(step).await;
         waited += step;
-        reap_orphans(None);
     }
     // A process that starts children in its last moments needs another look.
     for _ in 0..5 {
         targets.extend(refresh());
-        targets.retain(|process| process.alive());
-        if targets.is_empty() {
+        let left: Vec<_> = targets.iter().filter(|process| process.alive()).collect();
+        if left.is_empty() {
             break;
         }
-        for process in &targets {
+        for process in left {
             process.signal(Signal::KILL);
         }
         tokio::time::sleep(step).await;
-        reap_orphans(None);
     }
     ended
 }
 
-/// Reaps children that the system gave us because their own parents are gone. `child` is left for its owner.
-pub fn reap_orphans(child: Option<u32>) {
-    let peek = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+/// Reaps the holder's children that the system gave it because their own parents are gone. `child` is left for its
+/// owner. For holders only: any other process would lose the ends of its own children.
+pub(super) fn reap_orphans(child: u32) {
     for process in all_processes().into_iter().flatten().flatten().filter_map(|process| process.stat().ok()) {
         let ours = u32::try_from(process.ppid).is_ok_and(|parent| parent == std::process::id());
         let Some(pid) = Pid::from_raw(process.pid) else { continue };
-        if !ours || process.state != 'Z' || u32::try_from(process.pid).ok() == child {
-            continue;
-        }
-        if let Ok(Some(_)) = waitid(WaitId::Pid(pid), peek) {
+        if ours && process.state == 'Z' && u32::try_from(process.pid) != Ok(child) {
             let _ = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
         }
     }

@@ -1,6 +1,8 @@
 //! The doors from outside, with the real program and the real Claude Code.
 
+mod commands;
 mod eof;
+mod errors;
 mod sdk;
 
 use aegis::rehearsal::api::{HoldAt, Question, Reply, Script, ToolCall};

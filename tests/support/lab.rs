@@ -130,6 +130,12 @@ impl Lab {
         }
     }
 
+    /// The same laboratory with one more variable for Aegis.
+    pub fn with_var(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
     pub async fn new(version: &str, script: Script) -> Self {
         Self::builder(version, script).build().await
     }

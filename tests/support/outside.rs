@@ -250,16 +250,28 @@ pub fn texts(page: &Value) -> Vec<(String, String)> {
 
 /// A terminal in which `aegis` runs.
 pub struct Terminal {
-    _master: Box<dyn MasterPty + Send>,
+    master: Box<dyn MasterPty + Send>,
     writer: Box<dyn std::io::Write + Send>,
     child: Box<dyn portable_pty::Child + Send + Sync>,
     state: Arc<Mutex<vt100::Parser>>,
     changed: watch::Receiver<bool>,
 }
 
+/// The size of a terminal in which nothing depends on the size.
+const SIZE: (u16, u16) = (120, 40);
+
+fn pty_size((cols, rows): (u16, u16)) -> PtySize {
+    PtySize { rows, cols, pixel_width: 0, pixel_height: 0 }
+}
+
 impl Terminal {
     pub fn start(lab: &Lab, args: &[&str]) -> Self {
-        let size = PtySize { rows: 40, cols: 120, pixel_width: 0, pixel_height: 0 };
+        Self::sized(lab, args, SIZE)
+    }
+
+    /// As [`Terminal::start`], in a window of so many columns and rows.
+    pub fn sized(lab: &Lab, args: &[&str], size: (u16, u16)) -> Self {
+        let size = pty_size(size);
         let pair = portable_pty::native_pty_system().openpty(size).unwrap();
         let mut command = CommandBuilder::new(AEGIS);
         command.args(args);
@@ -285,7 +297,13 @@ impl Terminal {
             }
             let _ = tell.send(true);
         });
-        Self { _master: pair.master, writer, child, state, changed }
+        Self { master: pair.master, writer, child, state, changed }
+    }
+
+    /// Somebody resizes the window.
+    pub fn resize(&self, (cols, rows): (u16, u16)) {
+        self.master.resize(pty_size((cols, rows))).unwrap();
+        self.state.lock().unwrap().screen_mut().set_size(nonzero(rows), nonzero(cols));
     }
 
     pub fn screen(&self) -> String {

@@ -163,7 +163,8 @@ impl Actor {
             Ok(receipt) => receipt,
             Err(refusal) => return self.refuse(to, refusal),
         };
-        self.leased_at = Some(now);
+        // A prompt on its way keeps others off by itself.
+        self.leased_at = receipt.is_none().then_some(now);
         self.emit(EventData::Action { action: Action::Reuse, by });
         let claimed = Claimed { snapshot: self.snapshot(), receipt };
         self.reply(to, &claimed);

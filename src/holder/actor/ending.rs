@@ -23,7 +23,7 @@ const LAST_LINES: usize = 12;
 impl Actor {
     /// Looks whether the child has ended.
     pub(super) fn check_child(&mut self) {
-        process::reap_orphans(Some(self.pid));
+        process::reap_orphans(self.pid);
         let Some(status) = self.pty.ended() else { return };
         let last_words = if status.success() { None } else { self.last_words() };
         let killed = self.kill.as_ref();
@@ -80,9 +80,9 @@ impl Actor {
         let holders = other_holders(&self.dir);
         let mut targets = process::descendants(std::process::id(), &holders);
         targets.extend(recorded.into_iter().filter(|process| !holders.contains(process)));
-        targets.remove(&ProcessId { pid: self.pid, start: 0 });
         let swept =
             process::sweep(targets, GRACE, || process::descendants(std::process::id(), &holders)).await;
+        process::reap_orphans(self.pid);
         if swept > 0 {
             self.note(
                 Source::Process,

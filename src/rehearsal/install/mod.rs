@@ -88,10 +88,14 @@ pub enum InstallFault {
 }
 
 impl Claude {
-    /// Finds the `claude` that a shell with this PATH would run.
-    pub fn find(search_path: &OsStr) -> Result<Self, InstallFault> {
+    /// Finds the program that is installed: `program` is its path, or its name in the search path.
+    pub fn find(program: &Path, search_path: &OsStr) -> Result<Self, InstallFault> {
         let remedy = "install Claude Code, or let a version be fetched";
-        let found = on_path(search_path, "claude");
+        let found = if program.components().count() > 1 {
+            Some(program.to_owned()).filter(|path| may_run(path))
+        } else {
+            program.to_str().and_then(|name| on_path(search_path, name))
+        };
         let executable = found.ok_or(InstallFault::Missing { program: "claude", remedy })?;
         let version = version_of(&executable)?;
         Ok(Self { executable, version })

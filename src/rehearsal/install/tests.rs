@@ -2,7 +2,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -73,7 +73,8 @@ fn a_version_is_installed_once_by_two_at_once() {
     let bin = scratch.path().join("bin");
     fs::create_dir(&bin).unwrap();
     std::os::unix::fs::symlink(&first.executable, bin.join("claude")).unwrap();
-    let found = Claude::find(bin.as_os_str()).unwrap();
+    let found = Claude::find(Path::new("claude"), bin.as_os_str()).unwrap();
+    assert_eq!(found, Claude::find(&bin.join("claude"), OsStr::new("")).unwrap());
     assert_eq!((found.version.as_str(), found.executable), ("3.2.1", bin.join("claude")));
 }
 
@@ -102,7 +103,10 @@ fn failures_say_what_to_do() {
     let nothing = scratch.path().as_os_str();
     let missing = Claude::install("3.2.1", &data, nothing).unwrap_err();
     assert!(missing.to_string().starts_with("no node on the PATH; install"), "{missing}");
-    assert!(matches!(Claude::find(nothing), Err(InstallFault::Missing { program: "claude", .. })));
+    assert!(matches!(
+        Claude::find(Path::new("claude"), nothing),
+        Err(InstallFault::Missing { program: "claude", .. })
+    ));
 }
 
 #[rstest]
