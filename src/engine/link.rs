@@ -101,9 +101,10 @@ impl Engine {
                 if row.holder_pid.is_none() && age < LAUNCHES_WITHIN_MS {
                     return Ok(Observed::Launching);
                 }
-                Ok(match self.close(row).await? {
+                // One that is ending lets go of its lock in a moment.
+                Ok(match self.closed(row).await? {
                     Some(session) => Observed::Ended(Box::new(session)),
-                    // Its lock is held: it lives, and was only too busy or too full to be reached.
+                    // It keeps its lock: it lives, and was only too busy or too full to be reached.
                     None => Observed::Silent,
                 })
             }

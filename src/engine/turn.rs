@@ -5,10 +5,7 @@ use std::time::Duration;
 
 use super::Engine;
 use super::link::Observed;
-use crate::domain::Timestamp;
-use crate::domain::{
-    Answer, Ask, AskId, Delivery, OpError, Receipt, ReceiptState, Session, SessionId, WhenBusy,
-};
+use crate::domain::{Answer, Ask, AskId, OpError, Receipt, ReceiptState, Session, SessionId, WhenBusy};
 use crate::holder::client::ANSWERS_WITHIN;
 use crate::wire::{Request, Snapshot};
 
@@ -66,12 +63,8 @@ impl Engine {
         key: Option<String>,
         by: &str,
     ) -> Result<Receipt, OpError> {
-        let bytes = answers.values().map(String::len).sum();
-        let ask = self.answer(id, None, Answer::Choices { answers }, by).await?;
-        let at = ask.resolution.as_ref().map_or_else(Timestamp::now, |resolution| resolution.at);
-        let mut receipt = Receipt::new(id, key, Delivery::Answer, bytes, at);
-        receipt.reach(ReceiptState::Submitted, at, "the answer was handed to Claude Code");
-        Ok(receipt)
+        let row = self.row_of(id).await?;
+        self.ask(&row, Request::Choose { answers, key, by: by.to_owned() }, KEYS_WITHIN).await
     }
 
     /// Answers an ask.

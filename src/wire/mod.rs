@@ -12,6 +12,7 @@
 mod frame;
 pub mod socket;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -106,6 +107,15 @@ pub enum Request {
         ask_id: Option<AskId>,
         /// The answer.
         answer: Answer,
+        /// Which surface answers.
+        by: String,
+    },
+    /// Answers the open question. Answered with a [`Receipt`].
+    Choose {
+        /// Question text to a label, labels joined by a comma and a space, or free text.
+        answers: BTreeMap<String, String>,
+        /// The same key gives the same receipt.
+        key: Option<String>,
         /// Which surface answers.
         by: String,
     },

@@ -167,9 +167,24 @@ async fn questions_are_answered_by_choice_and_by_text(#[values("2.1.197", "2.1.3
     assert_eq!(error.code.as_str(), "invalid_answer");
     let mut whole = half;
     whole.insert("Which parts?".into(), AnswerValue::Several(vec!["Cache".into(), "Retry".into()]));
-    driver.aegis.send_message(&driver.caller, answer(whole)).await.unwrap();
+    let keyed = |key: &str, req| SendMessage { idempotency_key: Some(key.into()), ..req };
+    let send = |req| driver.aegis.send_message(&driver.caller, req);
+    let first = send(keyed("parts", answer(whole.clone()))).await.unwrap();
+    // Repeated while the turn runs and after it, the same key gives the same receipt and answers nothing else.
+    assert_eq!(send(keyed("parts", answer(whole.clone()))).await.unwrap().id, first.id);
     driver.until(&id, StatusWord::Idle).await;
     told(&["Red", "Cache, Retry"]);
+    assert_eq!(send(keyed("parts", answer(whole))).await.unwrap().id, first.id);
+    driver.send(&id, "ONE").await.unwrap();
+    driver.ask(&id).await;
+    let text =
+        |text: &str| SendMessage { session_id: id.clone(), text: Some(text.into()), ..Default::default() };
+    let first = send(keyed("colour", text("Blue"))).await.unwrap();
+    assert_eq!(send(keyed("colour", text("Blue"))).await.unwrap().id, first.id);
+    let other = send(keyed("colour", text("Red"))).await.unwrap_err();
+    assert_eq!(other.code.as_str(), "key_reused");
+    driver.until(&id, StatusWord::Idle).await;
+    told(&["Blue"]);
     driver.kill(&id).await;
 }
 

@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use crate::support::Lab;
+use crate::support::lab::AEGIS;
 use crate::support::tasks::Driver;
 
 /// All files below a directory.
@@ -56,17 +57,21 @@ async fn what_a_session_started_ends_with_it(
 async fn nothing_of_the_user_is_written(#[values("2.1.197", "2.1.330")] version: &str) {
     let lab = Lab::new(version, Script::new().on("HELLO", [Reply::text("Hello.")])).await;
     let driver = Driver::new(&lab);
+    let settings = lab.home.config_dir().join("settings.json");
+    let before = std::fs::read(&settings).unwrap();
     let id = driver.create(Some("HELLO")).await.session.id.to_string();
     driver.until(&id, StatusWord::Idle).await;
     driver.kill(&id).await;
-    // Below the project nothing, sockets none, and in the home nothing that names Aegis: what stands there Claude
-    // Code wrote itself.
+    // Below the project nothing, sockets none, the user's settings as they were.
     assert_eq!(files(&lab.project), Vec::<PathBuf>::new());
     assert_eq!(files(&lab.root.join("run")), Vec::<PathBuf>::new());
-    for path in files(lab.home.path()) {
-        let bytes = std::fs::read(&path).unwrap();
-        let named = String::from_utf8_lossy(&bytes).contains("aegis\",\"args\":[\"hook");
-        let settings = path.ends_with(".claude.json") || path.ends_with("settings.json");
-        assert!(!(settings && named), "{}", path.display());
+    assert_eq!(std::fs::read(&settings).unwrap(), before);
+    // Claude Code writes this one itself at every start. Nothing of ours is in it: no hook, no path, no server.
+    let state = std::fs::read_to_string(lab.home.path().join(".claude.json")).unwrap();
+    for ours in [lab.root.join("state").to_str().unwrap(), lab.root.join("run").to_str().unwrap(), AEGIS] {
+        assert!(!state.contains(ours), "{ours} in {state}");
     }
+    let state: serde_json::Value = serde_json::from_str(&state).unwrap();
+    assert_eq!(state.get("hooks"), None);
+    assert!(state["mcpServers"].as_object().is_none_or(serde_json::Map::is_empty), "{state:#}");
 }

@@ -4,8 +4,10 @@ use aegis::claude::prompt::same;
 use aegis::domain::{ReceiptState, StatusWord};
 use aegis::rehearsal::{Reply, Script};
 use rstest::rstest;
+use serde_json::json;
 
 use crate::support::Lab;
+use crate::support::processes::come;
 use crate::support::tasks::Driver;
 
 /// Texts that a terminal program could take for something else.
@@ -84,7 +86,10 @@ async fn a_prompt_reaches_the_model_as_it_was_sent(#[values("2.1.197", "2.1.330"
 #[case::huge(1 << 20)]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_long_prompt_arrives_whole(#[values("2.1.197", "2.1.330")] version: &str, #[case] bytes: usize) {
-    let lab = Lab::new(version, Script::new().on("", [Reply::text("Heard.")])).await;
+    let script = Script::new()
+        .on("", [Reply::text("Heard.")])
+        .on("HOLD", [Reply::text("Held.").held("go", aegis::rehearsal::api::HoldAt::End)]);
+    let lab = Lab::new(version, script).await;
     let driver = Driver::new(&lab);
     let line = "0123456789 äöü — the quick brown fox jumps over the lazy dog\n";
     let mut text = line.repeat(bytes / line.len());
@@ -98,6 +103,53 @@ async fn a_long_prompt_arrives_whole(#[values("2.1.197", "2.1.330")] version: &s
     let receipt = driver.send(&id, &text).await.unwrap();
     driver.until(&id, StatusWord::Idle).await;
     assert_eq!(received(&lab, &text), 2, "into an idle session: {receipt:#?}");
+    // And while a turn runs.
+    driver.send(&id, "HOLD").await.unwrap();
+    lab.api.wait_for("the held turn", |r| r.is_main() && r.mentions("HOLD")).await.unwrap();
+    driver.send(&id, &text).await.unwrap();
+    lab.api.release("go");
+    driver.until(&id, StatusWord::Idle).await;
+    assert_eq!(received(&lab, &text), 3, "while a turn runs");
+    driver.kill(&id).await;
+}
+
+/// Claude Code tells of such a prompt in its transcript only: it joins the running turn at the tool's end.
+#[rstest]
+#[tokio::test(flavor = "multi_thread")]
+async fn prompts_sent_while_a_tool_runs_arrive_once(#[values("2.1.197", "2.1.330")] version: &str) {
+    let wait = "touch running-$N; until [ -e go-$N ]; do sleep 0.05; done";
+    let texts = ["plain words", "two\nlines", "/cost", "!touch shell-was-run", "exit", "ends with\\"];
+    let mut script = Script::new().on("", [Reply::text("Heard.")]);
+    for n in 0..texts.len() {
+        let command = wait.replace("$N", &n.to_string());
+        let call = Reply::tool("Bash", json!({"command": command, "description": "Wait"}));
+        script = script.on(format!("WAIT {n}"), [call, Reply::text("Waited.")]);
+    }
+    let lab = Lab::new(version, script).await;
+    let driver = Driver::new(&lab);
+    let id = driver.idle().await;
+    for (n, text) in texts.into_iter().enumerate() {
+        driver.send(&id, &format!("WAIT {n}")).await.unwrap();
+        driver.ask(&id).await;
+        driver.approve(&id, None).await.unwrap();
+        let running = lab.project.join(format!("running-{n}"));
+        come("the tool", async || running.exists().then_some(())).await;
+        let before = lab.api.requests().len();
+        let receipt = driver.send(&id, text).await.unwrap();
+        assert!(!matches!(receipt.state, ReceiptState::Refused | ReceiptState::Uncertain), "{receipt:#?}");
+        std::fs::write(lab.project.join(format!("go-{n}")), "").unwrap();
+        driver.until(&id, StatusWord::Idle).await;
+        // Said once, whether to the running turn or in one of its own; later requests repeat it as history.
+        let last = lab.api.requests().into_iter().rfind(|request| request.is_main()).unwrap();
+        assert!(last.number >= before, "{text:?}");
+        let seen = |got: &String| same(text, got) || same(&format!("{text}."), got);
+        let said = last.said().into_iter().filter(seen).count();
+        assert_eq!(said, 1, "{text:?}: {:#?}", last.said());
+        let receipts = driver.show(&id).await.receipts;
+        let proved = receipts.into_iter().find(|of| of.id == receipt.id).unwrap();
+        assert_eq!(proved.state, ReceiptState::TurnEnded, "{proved:#?}");
+    }
+    assert!(!lab.project.join("shell-was-run").exists());
     driver.kill(&id).await;
 }
 

@@ -19,9 +19,11 @@ const RECEIPTS_TOLD: usize = 10;
 /// How many events one answer carries at most.
 const MOST_EVENTS: usize = 10_000;
 
-/// An answer to a question that was sent as a message: it gets a receipt.
+/// An answer that was sent as a message: it gets a receipt.
 pub(super) struct AnswerKey {
     receipt: Receipt,
+    /// What its idempotency key stands for.
+    text: String,
 }
 
 impl Actor {
@@ -39,6 +41,7 @@ impl Actor {
             Request::AwaitReceipt { id, timeout_ms } => self.await_receipt(to, id, timeout_ms),
             Request::Claim { prompt, key, by } => self.on_claim(to, prompt, key, by),
             Request::Answer { ask_id, answer, by } => self.on_answer(to, ask_id, answer, &by),
+            Request::Choose { answers, key, by } => self.on_choose(to, answers, key, &by),
             Request::Interrupt { by } => {
                 let word = self.status.current().word();
                 if self.status.current().in_turn() || word == StatusWord::PermissionPrompt {
@@ -86,15 +89,8 @@ impl Actor {
     }
 
     fn on_send(&mut self, to: ReplyTo, text: String, when_busy: WhenBusy, key: Option<String>, by: &str) {
-        if let Some(key) = &key
-            && let Some((receipt, same)) = self.receipts.by_key(key, &text)
-        {
-            let receipt = receipt.clone();
-            if same {
-                return self.reply(to, &receipt);
-            }
-            let what = "the idempotency key was used for another prompt";
-            return self.refuse(to, Refusal::new(RefusalCode::KeyReused, what).about(&receipt));
+        if self.reply_known(to, key.as_deref(), &text) {
+            return;
         }
         if self.kill.is_some() {
             return self.refuse(to, Refusal::new(RefusalCode::SessionEnded, "the session is being ended"));
@@ -106,6 +102,35 @@ impl Actor {
             Ok(receipt) => self.reply(to, &receipt),
             Err(refusal) => self.refuse(to, refusal),
         }
+    }
+
+    /// Answers a call whose idempotency key was used before; returns whether it was.
+    fn reply_known(&mut self, to: ReplyTo, key: Option<&str>, text: &str) -> bool {
+        let Some((receipt, same)) = key.and_then(|key| self.receipts.by_key(key, text)) else { return false };
+        let receipt = receipt.clone();
+        if same {
+            self.reply(to, &receipt);
+        } else {
+            let what = "the idempotency key was used for another prompt";
+            self.refuse(to, Refusal::new(RefusalCode::KeyReused, what).about(&receipt));
+        }
+        true
+    }
+
+    /// Answers to the questions that are open.
+    fn on_choose(&mut self, to: ReplyTo, answers: BTreeMap<String, String>, key: Option<String>, by: &str) {
+        let text = serde_json::to_string(&answers).unwrap_or_default();
+        if !self.reply_known(to, key.as_deref(), &text) {
+            let key = self.answer_key(key, text);
+            self.answer_receipts.insert(to, key);
+            self.on_answer(to, None, Answer::Choices { answers }, by);
+        }
+    }
+
+    fn answer_key(&self, key: Option<String>, text: String) -> AnswerKey {
+        let id = self.launch.spec.id;
+        let receipt = Receipt::new(id, key, Delivery::Answer, text.len(), Timestamp::now());
+        AnswerKey { receipt, text }
     }
 
     /// A message while something is asked: it answers a question, or a dialog whose option it names.
@@ -122,13 +147,12 @@ impl Actor {
         let id = open.ask.id;
         let question = open.ask.kind == AskKind::Question && open.ask.via == AskVia::Hook;
         let choice = open.dialog.as_ref().and_then(|dialog| Some((dialog.clone(), option(dialog, &text)?)));
-        let receipt = Receipt::new(self.launch.spec.id, key, Delivery::Answer, text.len(), Timestamp::now());
+        let key = self.answer_key(key, text.clone());
         if question {
-            self.answer_receipts.insert(to, AnswerKey { receipt });
+            self.answer_receipts.insert(to, key);
             self.on_answer(to, Some(id), Answer::Text { text }, by);
-            self.answer_receipts.remove(&to);
         } else if let (Some((dialog, option)), None) = (choice, &self.keying) {
-            self.answer_receipts.insert(to, AnswerKey { receipt });
+            self.answer_receipts.insert(to, key);
             self.press(dialog, Choice::Option(option), by, Some((id, How::Answered)), Some(to));
         } else {
             self.refuse(to, blocked(self));
@@ -137,10 +161,10 @@ impl Actor {
 
     /// Gives an answer its receipt.
     pub(super) fn reply_answer_receipt(&mut self, to: ReplyTo, key: AnswerKey) {
-        let AnswerKey { receipt } = key;
+        let AnswerKey { receipt, text } = key;
         let id = receipt.id;
         self.emit(EventData::Receipt(receipt.clone()));
-        self.receipts.add(receipt, "", String::new());
+        self.receipts.add(receipt, &text, String::new());
         self.advance(id, ReceiptState::Submitted, Timestamp::now(), "the answer was handed to Claude Code");
         let receipt = self.receipts.get(id).cloned();
         self.reply(to, &receipt);

@@ -14,9 +14,9 @@ use crate::domain::{
 };
 use crate::wire::{HookReply, Refusal, RefusalCode};
 
-/// How long a reply may wait for tool results that hooks told and the transcript still lacks. Claude Code writes
-/// them within 0.2 s, on a machine that is busy with other things within seconds.
-const RESULTS_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a reply may wait for what comes before it in the turn and the transcript still lacks. Claude Code writes
+/// it within 0.2 s, on a machine that is busy with other things within seconds.
+const LAGS_AT_MOST: Duration = Duration::from_secs(5);
 
 /// How long after a Stop the live file may still say busy before it is believed: a Stop hook of the user's own may
 /// have sent Claude on.
@@ -50,6 +50,9 @@ impl Actor {
             HookEvent::PermissionRequest { call, suggestions } => {
                 self.signal(Source::Hook, now, &Signal::TurnStarted, "hook PermissionRequest");
                 self.read_files();
+                if agent.is_none() {
+                    self.conversation.call_told(&call.name, &call.input);
+                }
                 self.open_hook_ask(to, call, suggestions, agent);
                 waits = true;
             }
@@ -147,8 +150,8 @@ impl Actor {
         self.turn_runs = false;
         self.stopped_at = Some(now);
         self.held_stop = Some(HeldStop { reply });
-        if self.conversation.lacks_results() {
-            self.timers.set(Timer::HeldStop, RESULTS_TIMEOUT);
+        if self.conversation.lags() {
+            self.timers.set(Timer::HeldStop, LAGS_AT_MOST);
         } else {
             self.release_stop();
         }
@@ -160,7 +163,7 @@ impl Actor {
         self.timers.clear(Timer::HeldStop);
         let now = Timestamp::now();
         self.read_files();
-        self.conversation.forget_results();
+        self.conversation.turn_over();
         if let Some(text) = reply
             && let Some(id) = self.conversation.reply_told(&text, false, now)
         {
@@ -196,6 +199,7 @@ impl Actor {
         self.turn_runs = false;
         self.stopped_at = Some(now);
         self.read_files();
+        self.conversation.turn_over();
         if let Some(id) = self.conversation.reply_told(&message, true, now) {
             self.announce_message(id);
         }

@@ -59,6 +59,7 @@ impl Actor {
 
     /// Refuses a call.
     pub(super) fn refuse(&mut self, to: ReplyTo, refusal: Refusal) {
+        self.answer_receipts.remove(&to);
         self.send_reply(to, Outcome::Failed(refusal));
     }
 

@@ -9,7 +9,7 @@ mod index;
 mod page;
 mod tail;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,9 @@ pub use page::read_archive;
 
 /// How long a line may wait for the line it follows, in milliseconds. Claude Code writes in batches every 100 ms.
 const PARENT_WAIT_MS: u64 = 400;
+
+/// How many earlier replies are remembered for lines that come late.
+const EARLIER_KEPT: usize = 4;
 
 /// What reading on brought.
 #[derive(Debug, Default)]
@@ -47,7 +50,11 @@ pub(super) struct Conversation {
     prompts: Vec<Told>,
     bound_prompts: HashSet<String>,
     reply: Option<Told>,
-    open_calls: HashMap<String, (String, serde_json::Value)>,
+    /// Replies of earlier turns, of which lines may still be on their way; the newest last.
+    earlier: VecDeque<Told>,
+    /// Tools of this turn's calls that hooks told and the file does not have yet.
+    told_calls: Vec<String>,
+    open_calls: HashMap<String, OpenCall>,
     told_results: HashSet<String>,
     /// The calls of this turn whose results the file has.
     results: HashSet<String>,
@@ -59,9 +66,19 @@ pub(super) struct Conversation {
 #[derive(Debug)]
 struct Told {
     id: u64,
+    at: Timestamp,
     text: String,
     prompt_id: Option<String>,
     bound: bool,
+}
+
+/// A tool call without a result in the file.
+#[derive(Debug)]
+struct OpenCall {
+    tool: String,
+    input: serde_json::Value,
+    /// Whether it stood there when the session was launched; then its result may never come.
+    historic: bool,
 }
 
 impl Conversation {
@@ -77,6 +94,8 @@ impl Conversation {
             prompts: Vec::new(),
             bound_prompts: HashSet::new(),
             reply: None,
+            earlier: VecDeque::new(),
+            told_calls: Vec::new(),
             open_calls: HashMap::new(),
             told_results: HashSet::new(),
             results: HashSet::new(),
@@ -193,9 +212,9 @@ impl Conversation {
         for (number, piece) in pieces.into_iter().enumerate() {
             let place =
                 Place::File { path: read.path.clone(), offset: read.offset, len: read.len, piece: number };
-            if let Some(id) = self.known(&piece) {
+            if let Some(id) = self.known(&piece, at) {
                 self.index.bind(id, place);
-            } else if !self.covered(&piece) {
+            } else if !self.covered(&piece, at) {
                 let tool = self.tool_of(&piece);
                 let id = self.index.push(Entry::of(&piece, tool, at, place));
                 if !historic {
@@ -204,7 +223,7 @@ impl Conversation {
             }
         }
         for fact in facts {
-            self.note(&fact);
+            self.note(&fact, historic);
             if !historic {
                 news.facts.push((at, fact));
             }
@@ -212,7 +231,7 @@ impl Conversation {
     }
 
     /// The id that a hook's word gave this piece already.
-    fn known(&mut self, piece: &Piece) -> Option<u64> {
+    fn known(&mut self, piece: &Piece, at: Timestamp) -> Option<u64> {
         if piece.is_prompt {
             let same = |told: &&mut Told| {
                 !told.bound
@@ -226,36 +245,43 @@ impl Conversation {
             told.bound = true;
             return Some(told.id);
         }
-        let told = self.reply.as_mut().filter(|told| !told.bound && says(told, piece))?;
+        let earlier = self.earlier.iter_mut().filter(|told| at <= told.at);
+        let told = self.reply.iter_mut().chain(earlier).find(|told| !told.bound && says(told, piece))?;
         told.bound = true;
         Some(told.id)
     }
 
     /// Whether a reply that was told as one holds this piece too.
-    fn covered(&self, piece: &Piece) -> bool {
+    fn covered(&self, piece: &Piece, at: Timestamp) -> bool {
+        let earlier = self.earlier.iter().filter(|told| at <= told.at);
         self.reply
-            .as_ref()
-            .is_some_and(|told| told.bound && told.text.trim() != piece.text.trim() && says(told, piece))
+            .iter()
+            .chain(earlier)
+            .any(|told| told.bound && told.text.trim() != piece.text.trim() && says(told, piece))
     }
 
     fn tool_of(&self, piece: &Piece) -> Option<String> {
-        piece.tool_name.clone().or_else(|| {
-            let (name, _) = self.open_calls.get(piece.tool_use_id.as_ref()?)?;
-            Some(name.clone())
-        })
+        piece
+            .tool_name
+            .clone()
+            .or_else(|| Some(self.open_calls.get(piece.tool_use_id.as_ref()?)?.tool.clone()))
     }
 
-    fn note(&mut self, fact: &Fact) {
+    fn note(&mut self, fact: &Fact, historic: bool) {
         match fact {
             Fact::ToolCalled { tool_use_id, name, input } => {
-                self.open_calls.insert(tool_use_id.clone(), (name.clone(), input.clone()));
+                if let Some(at) = self.told_calls.iter().position(|told| told == name) {
+                    self.told_calls.swap_remove(at);
+                }
+                let call = OpenCall { tool: name.clone(), input: input.clone(), historic };
+                self.open_calls.insert(tool_use_id.clone(), call);
             }
             Fact::ToolDone { tool_use_id, .. } => {
                 self.open_calls.remove(tool_use_id);
                 self.told_results.remove(tool_use_id);
                 self.results.insert(tool_use_id.clone());
             }
-            Fact::Interrupted => self.forget_results(),
+            Fact::Interrupted => self.turn_over(),
             Fact::Prompt { .. }
             | Fact::Enqueued { .. }
             | Fact::Joined { .. }
@@ -268,8 +294,15 @@ impl Conversation {
     pub(super) fn open_call(&self, tool: &str, input: &serde_json::Value) -> Option<String> {
         self.open_calls
             .iter()
-            .find(|(_, (name, given))| name == tool && given == input)
+            .find(|(_, call)| call.tool == tool && call.input == *input)
             .map(|(id, _)| id.clone())
+    }
+
+    /// Notes that a hook told a tool call which the file will show.
+    pub(super) fn call_told(&mut self, tool: &str, input: &serde_json::Value) {
+        if self.tail.is_some() && self.open_call(tool, input).is_none() {
+            self.told_calls.push(tool.to_owned());
+        }
     }
 
     /// Notes that a hook told the end of a tool call whose result the file will show. On a busy machine the hook
@@ -280,14 +313,19 @@ impl Conversation {
         }
     }
 
-    /// Whether the file still lacks results that hooks told.
-    pub(super) fn lacks_results(&self) -> bool {
+    /// Whether the file still lacks something of the turn that comes before its last words.
+    pub(super) fn lags(&self) -> bool {
         !self.told_results.is_empty()
+            || !self.told_calls.is_empty()
+            || self.open_calls.values().any(|call| !call.historic)
+            || self.holds()
     }
 
     /// The turn is over: gives up waiting for what is still missing.
-    pub(super) fn forget_results(&mut self) {
+    pub(super) fn turn_over(&mut self) {
         self.told_results.clear();
+        self.told_calls.clear();
+        self.open_calls.clear();
         self.results.clear();
     }
 
@@ -298,7 +336,12 @@ impl Conversation {
         prompt_id: Option<String>,
         at: Timestamp,
     ) -> Option<u64> {
-        self.reply = None;
+        if let Some(reply) = self.reply.take() {
+            self.earlier.push_back(reply);
+            if self.earlier.len() > EARLIER_KEPT {
+                self.earlier.pop_front();
+            }
+        }
         let known = prompt_id.as_ref().is_some_and(|id| self.bound_prompts.contains(id));
         if known || text.trim_start().starts_with("<task-notification>") {
             return None;
@@ -306,7 +349,7 @@ impl Conversation {
         let text = unwrapped(text);
         let piece = Piece::prompt(text.clone().into_owned(), prompt_id.clone());
         let id = self.index.push(Entry::of(&piece, None, at, Place::Told(text.clone().into_owned())));
-        self.prompts.push(Told { id, text: text.into_owned(), prompt_id, bound: false });
+        self.prompts.push(Told { id, at, text: text.into_owned(), prompt_id, bound: false });
         Some(id)
     }
 
@@ -318,7 +361,7 @@ impl Conversation {
         let content_type = if failed { ContentType::Error } else { ContentType::Text };
         let piece = Piece::new(Role::Assistant, content_type, text.to_owned());
         let id = self.index.push(Entry::of(&piece, None, at, Place::Told(text.to_owned())));
-        self.reply = Some(Told { id, text: text.to_owned(), prompt_id: None, bound: false });
+        self.reply = Some(Told { id, at, text: text.to_owned(), prompt_id: None, bound: false });
         Some(id)
     }
 

@@ -143,11 +143,11 @@ fn a_result_that_is_told_before_its_call_is_in_the_file_is_waited_for() {
     let mut lab = Lab::new();
     lab.write(&[user("u", Value::Null, "hi", "p1")]);
     lab.conversation.result_told("t1");
-    assert!(lab.conversation.lacks_results());
+    assert!(lab.conversation.lags());
     lab.write(&[called("c", "u", "t1")]);
-    assert!(lab.conversation.lacks_results());
+    assert!(lab.conversation.lags());
     lab.write(&[done("d", "c", "t1")]);
-    assert!(!lab.conversation.lacks_results());
+    assert!(!lab.conversation.lags());
 }
 
 #[test]
@@ -155,5 +155,41 @@ fn a_result_that_is_in_the_file_before_it_is_told_is_not_waited_for() {
     let mut lab = Lab::new();
     lab.write(&[user("u", Value::Null, "hi", "p1"), called("c", "u", "t1"), done("d", "c", "t1")]);
     lab.conversation.result_told("t1");
-    assert!(!lab.conversation.lacks_results());
+    assert!(!lab.conversation.lags());
+}
+
+fn at(mut line: Value, millis: i64) -> Value {
+    line["timestamp"] = Timestamp::from_millis(millis).unwrap().to_string().into();
+    line
+}
+
+#[test]
+fn a_reply_that_lands_after_the_next_prompt_was_told_is_no_new_message() {
+    let mut lab = Lab::new();
+    let now = lab.now();
+    lab.conversation.prompt_told("one", Some("p1".into()), now);
+    let now = lab.now();
+    assert_eq!(lab.conversation.reply_told("first", false, now), Some(2));
+    let written = lab.at;
+    let now = lab.now();
+    assert_eq!(lab.conversation.prompt_told("two", Some("p2".into()), now), Some(3));
+    let news = lab.write(&[user("u", Value::Null, "one", "p1"), at(reply("r", "u", "first"), written)]);
+    assert!(news.messages.is_empty());
+    assert_eq!(lab.texts(), ["one", "first", "two"]);
+    // The same words said again in the new turn are new.
+    let later = lab.at + 1000;
+    lab.write(&[user("v", json!("r"), "two", "p2"), at(reply("s", "v", "first"), later)]);
+    assert_eq!(lab.texts(), ["one", "first", "two", "first"]);
+}
+
+#[test]
+fn a_refused_call_is_waited_for_with_its_result() {
+    let mut lab = Lab::new();
+    lab.write(&[user("u", Value::Null, "hi", "p1")]);
+    lab.conversation.call_told("Bash", &json!({"command": "ls"}));
+    assert!(lab.conversation.lags(), "the call is not in the file");
+    lab.write(&[called("c", "u", "t1")]);
+    assert!(lab.conversation.lags(), "its result is not in the file");
+    lab.write(&[done("d", "c", "t1")]);
+    assert!(!lab.conversation.lags());
 }

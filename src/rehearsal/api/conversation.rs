@@ -99,6 +99,15 @@ pub(super) fn latest_prompt(body: &Value) -> Option<Prompt> {
     None
 }
 
+/// All that the human said in the conversation, oldest first.
+pub(super) fn said(body: &Value) -> Vec<String> {
+    let of = |message: &Value| -> Vec<String> {
+        let read = if message["role"] == "user" { human } else { queued };
+        texts(message).iter().filter_map(|text| read(text)).collect()
+    };
+    messages(body).filter(|message| message["role"] != "assistant").flat_map(of).collect()
+}
+
 /// All text of a content field, which is a string or a list of blocks.
 pub(super) fn text_of(content: &Value) -> String {
     match content {

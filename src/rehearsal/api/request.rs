@@ -70,6 +70,12 @@ impl Recorded {
         conversation::latest_prompt(&self.body).map(|prompt| prompt.text)
     }
 
+    /// All that the human said in the conversation so far, oldest first.
+    #[must_use]
+    pub fn said(&self) -> Vec<String> {
+        conversation::said(&self.body)
+    }
+
     /// How often the model has spoken since that prompt.
     #[must_use]
     pub fn spoken(&self) -> usize {
