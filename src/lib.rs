@@ -14,6 +14,7 @@
 //! | [`claude`] | everything known about the `claude` program: bytes in, values out |
 //! | [`term`], [`wire`], [`config`] | a screen as a value; frames to a holder; one validated configuration |
 //! | [`domain`] | what things are: ids, status, asks, receipts, events |
+//! | [`fault`] | named points for tests of crashes; nothing in a normal build |
 //!
 //! # The life of a prompt
 //!
@@ -40,6 +41,7 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod engine;
+pub mod fault;
 pub mod holder;
 pub mod mcp;
 pub mod ops;

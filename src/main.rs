@@ -10,7 +10,7 @@ use aegis::app::{App, Surroundings};
 use aegis::claude::launch::{SECRET_VARIABLE, SOCKET_VARIABLE};
 use aegis::cli::{self, Cli, Command, Doctoring, McpArgs};
 use aegis::engine::steward;
-use aegis::{holder, mcp};
+use aegis::{fault, holder, mcp};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Err(error) => return cli::fail(command.as_ref(), &error),
     };
     log_to_stderr(&surroundings);
+    fault::arm(surroundings.variable(fault::VARIABLE).as_deref());
     match command {
         // These two start without a runtime: one must detach first, the other must be quick.
         Some(Command::Holder { session_dir: _ }) => hold(),

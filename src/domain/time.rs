@@ -7,16 +7,20 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::fault;
+
 /// A point in time. On the wire `2026-11-22T09:19:00.123Z`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(jiff::Timestamp);
 
 impl Timestamp {
-    /// Takes the system clock's time, to the millisecond that the wire tells. Called by the composition root and the processes' own loops only.
+    /// Takes the system clock's time, to the millisecond that the wire tells. Called by the composition root and the
+    /// processes' own loops only.
     #[must_use]
     pub fn now() -> Self {
         let now = jiff::Timestamp::now();
-        Self(jiff::Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now))
+        let millis = now.as_millisecond().saturating_add(fault::clock_step());
+        Self(jiff::Timestamp::from_millisecond(millis).unwrap_or(now))
     }
 
     /// Builds a time from milliseconds since the Unix epoch; `None` outside the years -9999..9999.

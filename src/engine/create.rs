@@ -15,6 +15,7 @@ use crate::config::OnTimeout;
 use crate::domain::{
     ConversationId, Delivery, ErrorCode, OpError, Receipt, SessionId, SessionSpec, StatusWord, Timestamp,
 };
+use crate::fault;
 use crate::holder::client::ANSWERS_WITHIN;
 use crate::holder::launch::FirstPrompt;
 use crate::holder::{HolderError, HolderLaunch, SessionDir, process};
@@ -314,9 +315,13 @@ impl Engine {
             let _ = dir.remove();
             return Err(error);
         }
+        fault::point("server.create.row");
         let launch = self.holder_launch(spec, new, &row, program.path, program.version);
         match self.start_holder(&launch).await {
-            Ok(holder) => self.db(move |store| store.set_holder(id, holder.pid, holder.start)).await?,
+            Ok(holder) => {
+                fault::point("server.create.holder");
+                self.db(move |store| store.set_holder(id, holder.pid, holder.start)).await?;
+            }
             Err(error) => {
                 // The holder may have launched Claude Code after all; only its lock tells that nothing runs.
                 if let Ok(Some(_lock)) = dir.try_lock() {

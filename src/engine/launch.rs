@@ -10,6 +10,7 @@ use tokio::process::Command;
 
 use super::Engine;
 use crate::domain::{ErrorCode, OpError};
+use crate::fault;
 use crate::holder::process::ProcessId;
 use crate::holder::run::{Started, read_started};
 use crate::holder::{HolderLaunch, SessionDir};
@@ -39,7 +40,7 @@ impl Engine {
     async fn spawn_holder(&self, launch: &HolderLaunch) -> io::Result<String> {
         let dir = SessionDir::new(&launch.dir);
         let log = File::options().create(true).append(true).open(dir.log())?;
-        let needed = ["HOME", "PATH", "TMPDIR", "XDG_RUNTIME_DIR", "LANG", "TZ"];
+        let needed = ["HOME", "PATH", "TMPDIR", "XDG_RUNTIME_DIR", "LANG", "TZ", fault::VARIABLE];
         let mut child = Command::new(&self.aegis)
             .arg("holder")
             .arg(&launch.dir)

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use super::Engine;
 use crate::domain::{Confidence, ErrorCode, OpError, Session, SessionId, Source, StatusWord, Timestamp};
 use crate::holder::client::ANSWERS_WITHIN;
-use crate::holder::{HolderClient, HolderError};
+use crate::holder::{HolderClient, HolderError, SessionDir};
 use crate::store::SessionRow;
 use crate::wire::{RefusalCode, Request, Snapshot};
 
@@ -97,8 +97,7 @@ impl Engine {
             }
             Ok(_) | Err(HolderError::Unreachable(_) | HolderError::Gone) => {
                 self.unlink(row.spec.id);
-                let age = Timestamp::now().millis_since(row.spec.created_at);
-                if row.holder_pid.is_none() && age < LAUNCHES_WITHIN_MS {
+                if launching(row) {
                     return Ok(Observed::Launching);
                 }
                 // One that is ending lets go of its lock in a moment.
@@ -123,6 +122,14 @@ impl Engine {
             Observed::Launching => outline(row, StatusWord::Starting),
         })
     }
+}
+
+/// Whether no holder of the session has been seen yet, and one may still come. Whoever launches it may have been
+/// killed before it could write the holder down; the holder's own file tells then.
+pub(super) fn launching(row: &SessionRow) -> bool {
+    row.holder_pid.is_none()
+        && !SessionDir::new(&row.session_dir).pid().exists()
+        && Timestamp::now().millis_since(row.spec.created_at) < LAUNCHES_WITHIN_MS
 }
 
 /// What the store alone knows of a session.

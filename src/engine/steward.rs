@@ -18,7 +18,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::Engine;
+use super::link::launching;
 use crate::domain::{OpError, SessionId};
+use crate::fault;
 use crate::holder::client::ANSWERS_WITHIN;
 use crate::holder::{HolderClient, SessionDir, journal};
 use crate::store::{SessionRow, Store, StoreError};
@@ -43,6 +45,7 @@ pub async fn serve(engine: Arc<Engine>) {
         }
     };
     engine.steward.store(HERE, Ordering::Release);
+    fault::point("steward.elected");
     tracing::debug!("this server is the steward now");
     if let Err(error) = tend(&engine).await {
         tracing::error!(%error, "the steward gives up");
@@ -78,7 +81,7 @@ async fn tend(engine: &Arc<Engine>) -> io::Result<()> {
     loop {
         match engine.db(|store| store.live_sessions()).await {
             Ok(rows) => {
-                for row in rows.iter().filter(|row| row.holder_pid.is_some()) {
+                for row in rows.iter().filter(|row| !launching(row)) {
                     let guarded = guards.get(&row.spec.id).is_some_and(|guard| !guard.is_finished());
                     if !guarded {
                         let guard = tasks.spawn(guard(engine.clone(), row.clone(), wake.clone()));
@@ -130,7 +133,10 @@ fn copy(store: &dyn Store, row: &SessionRow, known: Copied) -> Result<Copied, St
         if events.is_empty() {
             return Ok(Copied { path, len });
         }
-        if store.ingest(&events, None)? == 0 {
+        fault::point("steward.read");
+        let copied = store.ingest(&events, None)?;
+        fault::point("steward.copied");
+        if copied == 0 {
             return Ok(Copied { path, len });
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Engine;
 use super::link::Observed;
 use crate::domain::{Answer, Ask, AskId, OpError, Receipt, ReceiptState, Session, SessionId, WhenBusy};
+use crate::fault;
 use crate::holder::client::ANSWERS_WITHIN;
 use crate::wire::{Request, Snapshot};
 
@@ -38,7 +39,9 @@ impl Engine {
     ) -> Result<Receipt, OpError> {
         let row = self.row_of(id).await?;
         let request = Request::Send { text, when_busy, key, by: by.to_owned() };
+        fault::point("server.send");
         let receipt: Receipt = self.ask(&row, request, KEYS_WITHIN).await?;
+        fault::point("server.sent");
         if receipt.state >= ReceiptState::Submitted {
             return Ok(receipt);
         }

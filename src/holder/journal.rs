@@ -9,6 +9,7 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::domain::{Event, Position};
+use crate::fault;
 
 /// How large one part may grow, in bytes: some ten thousand events.
 const PART_BYTES: u64 = 4 << 20;
@@ -48,7 +49,7 @@ impl Journal {
         if self.size > 0 && self.size + line.len() as u64 > PART_BYTES {
             self.rotate()?;
         }
-        if let Err(error) = self.file.write_all(&line) {
+        if let Err(error) = fault::check("journal.write").and_then(|()| self.file.write_all(&line)) {
             // A part of a line would make the next one unreadable.
             let _ = self.file.set_len(self.size);
             let _ = self.file.seek(SeekFrom::Start(self.size));

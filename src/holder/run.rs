@@ -87,7 +87,13 @@ async fn hold(mut launch: HolderLaunch, stdout: &mut impl io::Write) -> io::Resu
     let listener = serve::listen(&launch.socket)?;
     let socket = RemoveOnDrop(&launch.socket.clone());
     let over = CancellationToken::new();
-    let serving = tokio::spawn(serve::serve(listener, launch.spec.id, inputs.clone(), over.clone()));
+    let serving = tokio::spawn(serve::serve(
+        listener,
+        launch.socket.clone(),
+        launch.spec.id,
+        inputs.clone(),
+        over.clone(),
+    ));
     watch_signals(&inputs)?;
 
     let secret = Uuid::new_v4().to_string();
@@ -111,9 +117,9 @@ async fn hold(mut launch: HolderLaunch, stdout: &mut impl io::Write) -> io::Resu
     tell(stdout, &Started::Ready { holder: me });
     detach_output();
     actor.run(&mut queue).await;
-    drop(socket);
     // The actor's end of every connection is closed; what is on its way to readers gets a moment.
     over.cancel();
+    drop(socket);
     let _ = tokio::time::timeout(GOODBYE, serving).await;
     Ok(())
 }

@@ -14,6 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["claude"],
     &["term", "wire", "config"],
     &["domain"],
+    &["fault"],
 ];
 
 /// The longest file, in lines before its tests.

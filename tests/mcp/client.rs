@@ -5,6 +5,7 @@ use std::time::Duration;
 use aegis::mcp::{McpDoor, ServeError, ToolSet, serve};
 use aegis::ops::{Aegis, Caller};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -27,14 +28,17 @@ pub(crate) struct Client {
     input: Option<WriteHalf<DuplexStream>>,
     output: Lines<BufReader<ReadHalf<DuplexStream>>>,
     server: JoinHandle<Result<(), ServeError>>,
+    /// The server's directories.
+    _dir: TempDir,
 }
 
-pub(crate) fn aegis() -> Aegis {
-    let dir = tempfile::tempdir().unwrap().keep();
+fn aegis() -> (Aegis, TempDir) {
+    let kept = tempfile::tempdir().unwrap();
+    let dir = kept.path().to_owned();
     let env = [("AEGIS_STATE_DIR", dir.join("state")), ("AEGIS_RUNTIME_DIR", dir.join("run"))];
     let env = env.into_iter().map(|(name, path)| (name.to_owned(), path.into_os_string())).collect();
     let sources = aegis::config::Sources { file: None, cwd: dir.clone(), home: Some(dir), env };
-    aegis::app::Surroundings { sources, program: "aegis".into() }.build().unwrap().aegis()
+    (aegis::app::Surroundings { sources, program: "aegis".into() }.build().unwrap().aegis(), kept)
 }
 
 impl Client {
@@ -55,9 +59,17 @@ impl Client {
         let (output, input) = tokio::io::split(ours);
         let (reader, writer) = tokio::io::split(theirs);
         let caller = Caller { surface: "mcp".into(), inside: None };
-        let door = McpDoor::new(aegis(), caller, set);
+        let (aegis, dir) = aegis();
+        let door = McpDoor::new(aegis, caller, set);
         let server = tokio::spawn(serve(door, reader, writer));
-        Self { era, next_id: 0, input: Some(input), output: BufReader::new(output).lines(), server }
+        Self {
+            era,
+            next_id: 0,
+            input: Some(input),
+            output: BufReader::new(output).lines(),
+            server,
+            _dir: dir,
+        }
     }
 
     pub(crate) fn hello(&self) -> Value {

@@ -1,6 +1,9 @@
 //! What callers ask of a session.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::answer::option;
 use super::keying::Choice;
@@ -172,8 +175,8 @@ impl Actor {
 
     /// Gives the session to one caller for new work, if it is idle and nobody else has it.
     fn on_claim(&mut self, to: ReplyTo, prompt: Option<String>, key: Option<String>, by: String) {
-        let now = Timestamp::now();
-        let leased = self.leased_at.is_some_and(|at| now.millis_since(at) < LEASE_MS);
+        let now = Instant::now();
+        let leased = self.leased_at.is_some_and(|at| now < at + LEASE);
         let free = *self.status.current() == SessionStatus::Idle
             && self.asks.open().is_empty()
             && !self.receipts.any_on_the_way()
@@ -266,8 +269,8 @@ impl Actor {
     }
 }
 
-/// How long a session that was taken without a prompt is kept for whoever took it, in milliseconds.
-const LEASE_MS: u64 = 5000;
+/// How long a session that was taken without a prompt is kept for whoever took it.
+const LEASE: Duration = Duration::from_secs(5);
 
 /// Answers that are being given, by who waits for their receipt.
 pub(super) type AnswerReceipts = BTreeMap<ReplyTo, AnswerKey>;

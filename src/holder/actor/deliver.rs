@@ -18,6 +18,7 @@ use crate::claude::{keys, prompt};
 use crate::domain::{
     Delivery, Receipt, ReceiptId, ReceiptState, SessionId, Signal, Source, Timestamp, WhenBusy,
 };
+use crate::fault;
 use crate::holder::launch::FirstPrompt;
 use crate::wire::{Refusal, RefusalCode};
 
@@ -135,14 +136,15 @@ impl Actor {
         }
         let now = Timestamp::now();
         let session: SessionId = self.launch.spec.id;
-        let receipt = Receipt::new(session, key, Delivery::Paste, text.len(), now);
+        let mut receipt = Receipt::new(session, key, Delivery::Paste, text.len(), now);
         if !self.emit(crate::domain::EventData::Receipt(receipt.clone())) {
-            let why = self.events.failing().unwrap_or("unknown").to_owned();
-            return Err(Refusal::new(
-                RefusalCode::StorageFailed,
-                format!("the journal cannot be written: {why}"),
-            ));
+            let what =
+                format!("the journal cannot be written: {}", self.events.failing().unwrap_or("unknown"));
+            receipt.reach(ReceiptState::Refused, now, what.clone());
+            self.emit(crate::domain::EventData::Receipt(receipt));
+            return Err(Refusal::new(RefusalCode::StorageFailed, what));
         }
+        fault::point("holder.queued");
         self.receipts.add(receipt.clone(), text, typed.clone());
         self.deliver.queue.push_back(Outgoing { id: receipt.id, typed });
         if self.status.current().takes_prompt() {
@@ -340,6 +342,7 @@ impl Actor {
             return Stage::Rest;
         }
         self.pty.write(keys::ENTER.to_vec(), None);
+        fault::point("holder.entered");
         self.timers.set(Timer::Deliver, AGAIN[0]);
         Stage::Entered { prompt, since: now, again: 0 }
     }

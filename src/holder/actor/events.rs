@@ -3,14 +3,22 @@
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::Actor;
+use super::timers::Timer;
 use crate::domain::{Epoch, Event, EventData, Position, SessionId, Timestamp};
 use crate::holder::dir::SessionDir;
 use crate::holder::journal::{self, Journal};
 
 /// How many events are kept in memory for readers that come back; older ones are in the journal.
 const RECENT: usize = 1024;
+
+/// When a journal that cannot be written is tried again.
+const WRITE_AGAIN: Duration = Duration::from_secs(1);
+
+/// How many events wait for a journal that cannot be written.
+const UNWRITTEN: usize = 10_000;
 
 /// The events of this life of the holder.
 #[derive(Debug)]
@@ -21,6 +29,8 @@ pub(super) struct Events {
     journal: Journal,
     path: PathBuf,
     recent: VecDeque<Event>,
+    /// What the journal could not take yet, oldest first: the disk is full, or cannot be written just now.
+    unwritten: VecDeque<Event>,
     /// Set while the journal cannot be written.
     failing: Option<String>,
 }
@@ -36,6 +46,7 @@ impl Events {
             journal,
             path,
             recent: VecDeque::new(),
+            unwritten: VecDeque::new(),
             failing: None,
         })
     }
@@ -53,15 +64,33 @@ impl Events {
     fn append(&mut self, at: Timestamp, data: EventData) -> Event {
         self.seq += 1;
         let event = Event { epoch: self.epoch, seq: self.seq, session_id: self.session_id, at, data };
-        self.failing = self.journal.append(&event).err().map(|error| {
-            tracing::error!(%error, "the journal could not be written");
-            error.to_string()
-        });
+        self.unwritten.push_back(event.clone());
+        self.write();
         if self.recent.len() == RECENT {
             self.recent.pop_front();
         }
         self.recent.push_back(event.clone());
         event
+    }
+
+    /// Writes down what waits for it. What cannot be written waits on, so that the journal has no holes.
+    pub(super) fn write(&mut self) {
+        while let Some(event) = self.unwritten.front() {
+            if let Err(error) = self.journal.append(event) {
+                if self.failing.is_none() {
+                    tracing::error!(%error, "the journal cannot be written");
+                }
+                self.failing = Some(error.to_string());
+                break;
+            }
+            self.unwritten.pop_front();
+        }
+        if self.unwritten.is_empty() {
+            self.failing = None;
+        } else if self.unwritten.len() > UNWRITTEN {
+            // Better a hole that the numbers show than no memory; the newest tell how things are.
+            self.unwritten.pop_front();
+        }
     }
 
     /// The events after a position; where some are gone, a gap stands in their place.
@@ -98,6 +127,18 @@ impl Actor {
     pub(super) fn emit(&mut self, data: EventData) -> bool {
         let event = self.events.append(Timestamp::now(), data);
         self.announce(&event);
-        self.events.failing().is_none()
+        let written = self.events.failing().is_none();
+        if !written {
+            self.timers.ensure(Timer::Journal, WRITE_AGAIN);
+        }
+        written
+    }
+
+    /// Tries to write down what the journal could not take.
+    pub(super) fn write_journal(&mut self) {
+        self.events.write();
+        if self.events.failing().is_some() {
+            self.timers.set(Timer::Journal, WRITE_AGAIN);
+        }
     }
 }

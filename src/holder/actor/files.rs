@@ -238,7 +238,7 @@ impl Actor {
                     // interrupted (2.1.330).
                     self.note(Source::Live, since, format!("{what}; the turn's end is not told yet"), None);
                     self.timers.set(Timer::Live, STOP_DUE);
-                } else if self.status.current().in_turn() && since > self.status.settled_at() {
+                } else if self.status.current().in_turn() && self.supersedes(since) {
                     self.end_turn(Source::Live, since, Outcome::Interrupted, &what);
                 } else {
                     self.note(Source::Live, since, what, Some(self.status.current().takes_prompt()));
@@ -259,6 +259,12 @@ impl Actor {
             }
             Activity::Other(_) => self.note(Source::Live, since, what, None),
         }
+    }
+
+    /// Whether what the live file says since then comes after what settled the status. What it said itself before is
+    /// superseded whatever the times: they are taken before the file is written, on a busy machine long before.
+    fn supersedes(&self, since: Timestamp) -> bool {
+        since >= self.status.settled_at() || self.status.settled_by() == Source::Live
     }
 
     /// Whether a turn that a hook told runs, nobody stopped it, and its end is still to be told.
@@ -289,7 +295,7 @@ impl Actor {
                 self.doubt_written(LOST_AFTER);
                 if self.receipts.any_on_the_way() {
                     self.timers.set(Timer::Live, Duration::from_secs(2));
-                } else if live.since.is_some_and(|since| since >= self.status.settled_at()) {
+                } else if live.since.is_some_and(|since| self.supersedes(since)) {
                     let outcome = if self.turn_runs { Outcome::Interrupted } else { Outcome::Completed };
                     self.end_turn(Source::Live, now, outcome, "live file: idle");
                 }

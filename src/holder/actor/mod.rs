@@ -54,6 +54,9 @@ const SCROLLBACK: usize = 1000;
 /// a batch, not once a chunk.
 const BATCH: usize = 64;
 
+/// How far the clock may go back before it counts as set back, in milliseconds.
+const CLOCK_JITTER_MS: u64 = 500;
+
 /// Names one connection to the holder.
 pub(in crate::holder) type ConnectionId = u64;
 
@@ -125,7 +128,9 @@ pub(in crate::holder) struct Actor {
     /// Receipts of answers that are being given.
     answer_receipts: calls::AnswerReceipts,
     /// When an idle session was taken for new work.
-    leased_at: Option<Timestamp>,
+    leased_at: Option<Instant>,
+    /// The latest that the clock has shown.
+    clock: Timestamp,
     ending: Option<Ending>,
     ended: bool,
 }
@@ -179,6 +184,7 @@ impl Actor {
             stopped_at: None,
             answer_receipts: calls::AnswerReceipts::new(),
             leased_at: None,
+            clock: now,
             ending: None,
             ended: false,
             dir,
@@ -207,6 +213,7 @@ impl Actor {
                 biased;
                 input = inputs.recv() => {
                     let Some(input) = input else { break };
+                    self.mind_clock();
                     self.on_input(input);
                     for _ in 1..BATCH {
                         match inputs.try_recv() {
@@ -223,6 +230,20 @@ impl Actor {
             self.settle();
         }
         self.finish(inputs).await;
+    }
+
+    /// A clock that was set back must not make everything that is said from now on look old.
+    fn mind_clock(&mut self) {
+        let now = Timestamp::now();
+        if self.clock.millis_since(now) > CLOCK_JITTER_MS {
+            self.note(Source::Process, now, "the clock was set back", None);
+            self.status.rebase(now);
+            self.receipts.rebase(now);
+            self.conversation.rebase(now);
+            self.stopped_at = self.stopped_at.map(|at| at.min(now));
+            self.clock = now;
+        }
+        self.clock = self.clock.max(now);
     }
 
     fn on_input(&mut self, input: Input) {
@@ -251,6 +272,7 @@ impl Actor {
             Timer::Deny => self.deny_overdue(),
             Timer::Kill => self.advance_kill(),
             Timer::Tree => self.record_tree(),
+            Timer::Journal => self.write_journal(),
             // These only wake the actor: settling looks at the time itself.
             Timer::Screen | Timer::Deliver | Timer::Keying | Timer::Waits => {}
         }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::Actor;
 use crate::domain::{EventData, Outcome, Receipt, ReceiptId, ReceiptState, Timestamp};
+use crate::fault;
 
 /// How many settled receipts are kept; an idempotency key is known as long as its receipt.
 const KEPT: usize = 2000;
@@ -12,8 +13,8 @@ const KEPT: usize = 2000;
 #[derive(Debug, Default)]
 pub(super) struct Receipts {
     all: Vec<Receipt>,
-    /// What was typed, as long as it is not proved.
-    typed: HashMap<ReceiptId, String>,
+    /// What was typed, and since when, as long as it is not proved.
+    typed: HashMap<ReceiptId, (String, Timestamp)>,
     /// What each idempotency key was used for.
     keys: HashMap<String, (ReceiptId, String)>,
     /// Those that Claude Code holds in its own queue.
@@ -40,7 +41,8 @@ impl Receipts {
         if let Some(key) = &receipt.idempotency_key {
             self.keys.insert(key.clone(), (receipt.id, text.to_owned()));
         }
-        self.typed.insert(receipt.id, typed);
+        let since = receipt.steps.first().map_or_else(Timestamp::now, |step| step.at);
+        self.typed.insert(receipt.id, (typed, since));
         self.all.push(receipt);
         if self.all.len() > KEPT
             && let Some(at) = self.all.iter().position(|receipt| receipt.state.settled())
@@ -53,7 +55,19 @@ impl Receipts {
 
     /// The text of a receipt under way.
     pub(super) fn typed(&self, id: ReceiptId) -> Option<&str> {
-        self.typed.get(&id).map(String::as_str)
+        self.typed.get(&id).map(|(typed, _)| typed.as_str())
+    }
+
+    /// Whether something that was said at time `at` can be about this receipt: the same text may have been sent before.
+    fn existed(&self, id: ReceiptId, at: Timestamp) -> bool {
+        self.typed.get(&id).is_none_or(|(_, since)| *since <= at)
+    }
+
+    /// The clock was set back to `now`: nothing under way is younger than that.
+    pub(super) fn rebase(&mut self, now: Timestamp) {
+        for (_, since) in self.typed.values_mut() {
+            *since = (*since).min(now);
+        }
     }
 
     /// The oldest receipt under way (or uncertain) whose text is like this. What was said at time `at` says nothing
@@ -61,7 +75,7 @@ impl Receipts {
     pub(super) fn open_like(&self, like: impl Fn(&str) -> bool, at: Timestamp) -> Option<ReceiptId> {
         let open = |receipt: &&Receipt| {
             (receipt.state.pending() || receipt.state == ReceiptState::Uncertain)
-                && receipt.steps.first().is_none_or(|step| step.at <= at)
+                && self.existed(receipt.id, at)
         };
         self.all.iter().filter(open).map(|receipt| receipt.id).find(|id| self.typed(*id).is_some_and(&like))
     }
@@ -78,9 +92,7 @@ impl Receipts {
 
     /// The oldest prompt in Claude Code's own queue whose text is like this.
     pub(super) fn enqueued_like(&self, like: impl Fn(&str) -> bool, at: Timestamp) -> Option<ReceiptId> {
-        let here = |receipt: &&Receipt| {
-            self.enqueued.contains(&receipt.id) && receipt.steps.first().is_none_or(|step| step.at <= at)
-        };
+        let here = |receipt: &&Receipt| self.enqueued.contains(&receipt.id) && self.existed(receipt.id, at);
         let queued = self.all.iter().filter(here).map(|receipt| receipt.id);
         queued.into_iter().find(|id| self.typed(*id).is_some_and(&like))
     }
@@ -131,6 +143,14 @@ impl Actor {
             self.receipts.enqueued.remove(&id);
         }
         self.emit(EventData::Receipt(receipt));
+        fault::point(match state {
+            ReceiptState::Queued => "holder.queued",
+            ReceiptState::Written => "holder.written",
+            ReceiptState::Submitted => "holder.submitted",
+            ReceiptState::TurnEnded => "holder.turn_ended",
+            ReceiptState::Refused => "holder.refused",
+            ReceiptState::Uncertain => "holder.uncertain",
+        });
     }
 
     /// Ends the turn of all receipts that it took.

@@ -44,6 +44,16 @@ impl Status {
         self.grounds.admits(source, at)
     }
 
+    /// The clock was set back to `now`: what settled the status is not newer than that.
+    pub(super) fn rebase(&mut self, now: Timestamp) {
+        self.grounds.since = self.grounds.since.min(now);
+    }
+
+    /// Which source confirmed the status last.
+    pub(super) fn settled_by(&self) -> Source {
+        self.grounds.source
+    }
+
     /// When the status was last confirmed.
     pub(super) fn settled_at(&self) -> Timestamp {
         self.grounds.since

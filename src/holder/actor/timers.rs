@@ -30,6 +30,8 @@ pub(super) enum Timer {
     Keying,
     /// Somebody waits for an answer until now.
     Waits,
+    /// The journal should take what waits for it.
+    Journal,
     /// The next step of ending the session.
     Kill,
     /// The processes should be recorded again.

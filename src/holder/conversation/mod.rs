@@ -103,6 +103,11 @@ impl Conversation {
         })
     }
 
+    /// The clock was set back to `now`: lines from then on are no history.
+    pub(super) fn rebase(&mut self, now: Timestamp) {
+        self.since = self.since.min(now);
+    }
+
     /// Every conversation id, oldest first.
     pub(super) fn chain(&self) -> &[ConversationId] {
         &self.chain
