@@ -100,9 +100,13 @@ impl Engine {
                 if launching(row) {
                     return Ok(Observed::Launching);
                 }
+                let young = is_young(row);
                 // One that is ending lets go of its lock in a moment.
-                Ok(match self.closed(row).await? {
+                let closed = if young { self.close(row).await? } else { self.closed(row).await? };
+                Ok(match closed {
                     Some(session) => Observed::Ended(Box::new(session)),
+                    // Its lock is taken, and its socket not there yet.
+                    None if young => Observed::Launching,
                     // It keeps its lock: it lives, and was only too busy or too full to be reached.
                     None => Observed::Silent,
                 })
@@ -127,9 +131,12 @@ impl Engine {
 /// Whether no holder of the session has been seen yet, and one may still come. Whoever launches it may have been
 /// killed before it could write the holder down; the holder's own file tells then.
 pub(super) fn launching(row: &SessionRow) -> bool {
-    row.holder_pid.is_none()
-        && !SessionDir::new(&row.session_dir).pid().exists()
-        && Timestamp::now().millis_since(row.spec.created_at) < LAUNCHES_WITHIN_MS
+    is_young(row) && !SessionDir::new(&row.session_dir).pid().exists()
+}
+
+/// Whether the session may still be on its way up: nobody has written its holder down, and it is not old.
+fn is_young(row: &SessionRow) -> bool {
+    row.holder_pid.is_none() && Timestamp::now().millis_since(row.spec.created_at) < LAUNCHES_WITHIN_MS
 }
 
 /// What the store alone knows of a session.
