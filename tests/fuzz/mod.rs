@@ -32,7 +32,7 @@ const HELD_PER_BYTE: u64 = 2048;
 #[case::hook(hook::check, samples::hooks(), 4096, 6000)]
 #[case::transcript(transcript::check, samples::transcript(), 4096, 6000)]
 #[case::prompt(prompt::check, samples::prompts(), 3000, 8000)]
-#[case::screen(screen::check, samples::screens(), 3000, 60)]
+#[case::screen(screen::check, samples::screens(), 3000, 150)]
 #[case::config(config::check, samples::configs(), 8192, 3000)]
 #[case::arguments(arguments::check, samples::arguments(), 8192, 6000)]
 #[case::journal(journal::check, samples::records(), 4096, 2000)]
