@@ -2,7 +2,7 @@
 //!
 //! Payloads as seen in 2.1.197 and 2.1.330; a field that is missing or new never makes an event unreadable.
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::domain::{ConversationId, ErrorKind, PermissionMode};
@@ -112,74 +112,72 @@ pub enum HookEvent {
     Other(String),
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Raw {
-    session_id: Option<String>,
-    transcript_path: Option<String>,
-    permission_mode: Option<Value>,
-    agent_id: Option<String>,
-    agent_type: Option<String>,
-    source: Option<String>,
-    reason: Option<String>,
-    prompt: Option<String>,
-    prompt_id: Option<String>,
-    tool_name: Option<String>,
-    tool_input: Value,
-    tool_use_id: Option<String>,
-    permission_suggestions: Vec<Value>,
-    last_assistant_message: Option<String>,
-    background_tasks: Vec<Value>,
-    error: Value,
-    message: Option<String>,
-    notification_type: Option<String>,
-}
-
 impl HookCall {
     /// Reads a payload. What cannot be read is left out.
     #[must_use]
-    pub fn read(event: &str, payload: Value) -> Self {
-        let raw: Raw = serde_json::from_value(payload).unwrap_or_default();
-        let call = || ToolCall {
-            name: raw.tool_name.clone().unwrap_or_default(),
-            input: raw.tool_input.clone(),
-            tool_use_id: raw.tool_use_id.clone(),
-        };
-        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    pub fn read(event: &str, mut payload: Value) -> Self {
+        let mut raw = Raw(&mut payload);
         let event = match event {
-            "SessionStart" => HookEvent::SessionStart { source: text(&raw.source) },
-            "SessionEnd" => HookEvent::SessionEnd { reason: text(&raw.reason) },
+            "SessionStart" => HookEvent::SessionStart { source: raw.text("source") },
+            "SessionEnd" => HookEvent::SessionEnd { reason: raw.text("reason") },
             "UserPromptSubmit" => {
-                HookEvent::UserPromptSubmit { prompt: text(&raw.prompt), prompt_id: raw.prompt_id.clone() }
+                HookEvent::UserPromptSubmit { prompt: raw.text("prompt"), prompt_id: raw.take("prompt_id") }
             }
-            "PermissionRequest" => {
-                HookEvent::PermissionRequest { call: call(), suggestions: raw.permission_suggestions.clone() }
-            }
-            "PostToolUse" => HookEvent::PostToolUse { call: call(), failed: false },
-            "PostToolUseFailure" => HookEvent::PostToolUse { call: call(), failed: true },
+            "PermissionRequest" => HookEvent::PermissionRequest {
+                call: raw.call(),
+                suggestions: raw.take("permission_suggestions").unwrap_or_default(),
+            },
+            "PostToolUse" => HookEvent::PostToolUse { call: raw.call(), failed: false },
+            "PostToolUseFailure" => HookEvent::PostToolUse { call: raw.call(), failed: true },
             "Stop" => HookEvent::Stop {
-                last_message: raw.last_assistant_message.clone(),
-                background: raw.background_tasks.iter().filter_map(running).collect(),
+                last_message: raw.take("last_assistant_message"),
+                background: raw
+                    .take::<Vec<Value>>("background_tasks")
+                    .iter()
+                    .flatten()
+                    .filter_map(running)
+                    .collect(),
             },
             "StopFailure" => HookEvent::StopFailure {
-                kind: serde_json::from_value(raw.error.clone()).unwrap_or(ErrorKind::Unknown),
-                message: text(&raw.last_assistant_message),
+                kind: raw.take("error").unwrap_or(ErrorKind::Unknown),
+                message: raw.text("last_assistant_message"),
             },
             "Notification" => {
-                HookEvent::Notification { kind: text(&raw.notification_type), message: text(&raw.message) }
+                HookEvent::Notification { kind: raw.text("notification_type"), message: raw.text("message") }
             }
             "SubagentStop" => HookEvent::SubagentStop,
             "PreCompact" => HookEvent::PreCompact,
-            "Elicitation" => HookEvent::Elicitation { message: text(&raw.message) },
+            "Elicitation" => HookEvent::Elicitation { message: raw.text("message") },
             "ElicitationResult" => HookEvent::ElicitationResult,
             other => HookEvent::Other(other.to_owned()),
         };
         Self {
-            conversation_id: raw.session_id.and_then(|id| id.parse().ok()),
-            transcript_path: raw.transcript_path,
-            permission_mode: raw.permission_mode.and_then(|mode| serde_json::from_value(mode).ok()),
-            agent: raw.agent_id.map(|id| Agent { id, kind: raw.agent_type.unwrap_or_default() }),
+            conversation_id: raw.take("session_id"),
+            transcript_path: raw.take("transcript_path"),
+            permission_mode: raw.take("permission_mode"),
+            agent: raw.take("agent_id").map(|id| Agent { id, kind: raw.text("agent_type") }),
             event,
+        }
+    }
+}
+
+/// A payload, taken apart field by field, so that one of another type does not cost the others.
+struct Raw<'a>(&'a mut Value);
+
+impl Raw<'_> {
+    fn take<T: DeserializeOwned>(&mut self, key: &str) -> Option<T> {
+        serde_json::from_value(self.0.get_mut(key)?.take()).ok()
+    }
+
+    fn text(&mut self, key: &str) -> String {
+        self.take(key).unwrap_or_default()
+    }
+
+    fn call(&mut self) -> ToolCall {
+        ToolCall {
+            name: self.text("tool_name"),
+            input: self.take("tool_input").unwrap_or_default(),
+            tool_use_id: self.take("tool_use_id"),
         }
     }
 }
@@ -290,6 +288,17 @@ mod tests {
             HookCall::read("Stop", json!([1])).event,
             HookEvent::Stop { last_message: None, background: vec![] }
         );
+    }
+
+    #[test]
+    fn a_field_of_another_type_costs_only_itself() {
+        let id = "f2d1758e-0000-4000-8000-000000000000";
+        let call = HookCall::read(
+            "Stop",
+            json!({"session_id":id,"last_assistant_message":"done","background_tasks":null,"prompt":7}),
+        );
+        assert_eq!(call.conversation_id, id.parse().ok());
+        assert_eq!(call.event, HookEvent::Stop { last_message: Some("done".into()), background: vec![] });
     }
 
     #[test]

@@ -62,21 +62,21 @@ pub fn typed(text: &str, limit: usize) -> Result<String, Unsendable> {
     if text.len() > limit {
         return Err(Unsendable::TooLong { bytes: text.len(), limit });
     }
-    if text.trim().is_empty() {
+    if trimmed(text).is_empty() {
         return Err(Unsendable::Blank);
     }
     if let Some((at, c)) = text.chars().enumerate().find(|(_, c)| is_forbidden(*c)) {
         return Err(Unsendable::Control { code: u32::from(c), at });
     }
     let mut typed = String::with_capacity(text.len() + 8);
-    let start = text.trim_start();
+    let start = text.trim_start_matches(is_blank);
     if start.starts_with(['/', '!']) && !text.starts_with([' ', '\t']) {
         typed.push(' ');
     }
     typed.push_str(text);
-    let shown = text.trim();
+    let shown = trimmed(text);
     if EXIT_WORDS.iter().any(|word| shown.eq_ignore_ascii_case(word)) {
-        typed.truncate(typed.trim_end().len());
+        typed.truncate(typed.trim_end_matches(is_blank).len());
         typed.push('.');
     }
     // A mention at the end has a list of files open, and Enter would choose from it; a blank closes it.
@@ -102,7 +102,8 @@ pub fn fits_argument(text: &str, limit: usize) -> bool {
 /// into four spaces and line ends into `\n`, and trims (2.1.197); around a block it puts tags (2.1.330).
 #[must_use]
 pub fn same(typed: &str, seen: &str) -> bool {
-    typed == seen || normal(typed).eq(normal(&unwrapped(seen)))
+    // A prompt may hold such tags itself.
+    typed == seen || normal(typed).eq(normal(seen)) || normal(typed).eq(normal(&unwrapped(seen)))
 }
 
 /// Takes the tags off a pasted block: `<pasted_content id="1a2b">`, a line end, the text, a line end,
@@ -110,7 +111,7 @@ pub fn same(typed: &str, seen: &str) -> bool {
 #[must_use]
 pub fn unwrapped(text: &str) -> Cow<'_, str> {
     let inner = || {
-        let rest = text.trim().strip_prefix("<pasted_content id=\"")?;
+        let rest = trimmed(text).strip_prefix("<pasted_content id=\"")?;
         let (id, rest) = rest.split_once("\">\n")?;
         rest.strip_suffix(&format!("\n</pasted_content id=\"{id}\">"))
     };
@@ -119,7 +120,7 @@ pub fn unwrapped(text: &str) -> Cow<'_, str> {
 
 fn normal(text: &str) -> impl Iterator<Item = char> + '_ {
     let mut after_return = false;
-    text.trim()
+    trimmed(text)
         .nfc()
         .filter_map(move |c| {
             let skip = after_return && c == '\n';
@@ -130,6 +131,16 @@ fn normal(text: &str) -> impl Iterator<Item = char> + '_ {
             let (c, count) = if c == '\t' { (' ', 4) } else { (c, 1) };
             std::iter::repeat_n(c, count)
         })
+}
+
+/// Trims as JavaScript does, and so Claude Code.
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(is_blank)
+}
+
+/// What JavaScript counts as a blank: U+FEFF too.
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || c == '\u{feff}'
 }
 
 /// Control characters other than tab and line ends: the terminal, or Claude Code's reader of keys, acts on them.
@@ -154,6 +165,8 @@ mod tests {
     #[case::path("/etc/hosts is a path", " /etc/hosts is a path\n\n\n\n")]
     #[case::exit("exit", "exit.")]
     #[case::exit_with_space(" Exit \n", " Exit.")]
+    #[case::exit_after_a_mark("\u{feff}exit", "\u{feff}exit.")]
+    #[case::command_after_a_mark("\u{feff}/cost", " \u{feff}/cost\n\n\n\n")]
     #[case::vim(":q", ":q.")]
     #[case::backslash("a\\", "a\\ ")]
     #[case::mention("look at @src", "look at @src ")]
@@ -165,6 +178,7 @@ mod tests {
     #[rstest]
     #[case::empty("", Unsendable::Blank)]
     #[case::blank(" \n", Unsendable::Blank)]
+    #[case::blank_mark("\u{feff} \n", Unsendable::Blank)]
     #[case::end_of_paste("a\x1b[201~b", Unsendable::Control { code: 0x1b, at: 1 })]
     #[case::nul("ab\0", Unsendable::Control { code: 0, at: 2 })]
     #[case::c1("a\u{9b}", Unsendable::Control { code: 0x9b, at: 1 })]
@@ -183,6 +197,12 @@ mod tests {
     #[case::line_ends("a\r\nb\rc", "a\nb\nc", true)]
     #[case::trimmed("  a\n", "a", true)]
     #[case::block("a\nb\n", "\n\n<pasted_content id=\"1a\">\na\nb\n</pasted_content id=\"1a\">\n", true)]
+    #[case::own_tags(
+        "<pasted_content id=\"1a\">\na\n</pasted_content id=\"1a\">\n",
+        "<pasted_content id=\"1a\">\na\n</pasted_content id=\"1a\">",
+        true
+    )]
+    #[case::mark("\u{feff}a", "a", true)]
     #[case::other("a", "b", false)]
     #[case::longer("a", "a b", false)]
     fn the_same_text_is_known_again(#[case] typed: &str, #[case] seen: &str, #[case] expected: bool) {

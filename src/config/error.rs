@@ -1,5 +1,6 @@
 //! Why the configuration was not accepted. Each message names the place, what stands there and what may.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 
@@ -32,7 +33,7 @@ pub enum ConfigError {
         path: PathBuf,
     },
     /// The file has a key that does not exist.
-    #[error("{path}: there is no key {key:?}{}", did_you_mean(nearest.as_deref()))]
+    #[error("{path}: there is no key {:?}{}", brief(key), did_you_mean(nearest.as_deref()))]
     UnknownKey {
         /// The file.
         path: PathBuf,
@@ -54,7 +55,7 @@ pub enum ConfigError {
         variable: &'static str,
     },
     /// A value is of the wrong kind or out of its range.
-    #[error("{} is {value}; expected {expected}", origin.place(key))]
+    #[error("{} is {}; expected {expected}", origin.place(key), brief(value))]
     BadValue {
         /// The key.
         key: String,
@@ -73,6 +74,16 @@ pub enum ConfigError {
         /// Where the value stands.
         origin: Origin,
     },
+}
+
+/// As much of what stands in a file or variable as a message can show.
+fn brief(text: &str) -> Cow<'_, str> {
+    /// Longer than any value that is meant.
+    const SHOWN: usize = 200;
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()).into(),
+        None => text.into(),
+    }
 }
 
 fn did_you_mean(nearest: Option<&str>) -> String {

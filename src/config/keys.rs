@@ -57,10 +57,16 @@ pub(super) const KEYS: &[Key] = &[
     key("logLevel", "AEGIS_LOG", Kind::Text),
 ];
 
+/// Longer names than this, in bytes, are no mistyped keys; comparing takes time and memory by their length.
+const LONGEST_NAME: usize = 64;
+
 /// The key that `last` most likely meant in the object `parent`, which is empty for the file itself.
 pub(super) fn nearest(parent: &str, last: &str) -> Option<String> {
     // A third of the letters wrong is a typing mistake; more is another word.
     let most = (last.len() / 3).max(2);
+    if last.len() > LONGEST_NAME {
+        return None;
+    }
     let distance =
         |other: &str| strsim::osa_distance(&last.to_ascii_lowercase(), &other.to_ascii_lowercase());
     KEYS.iter()
@@ -129,5 +135,6 @@ mod tests {
         assert_eq!(nearest("terminal", "columns").as_deref(), None);
         assert_eq!(nearest("terminal", "cls").as_deref(), Some("cols"));
         assert_eq!(nearest("", "somethingElse"), None);
+        assert_eq!(nearest("", &"model".repeat(1000)), None);
     }
 }

@@ -273,7 +273,7 @@ fn expected(key: &Key, said: Option<&str>) -> String {
         Kind::Paths => "a list of paths".into(),
         Kind::Names => "a list of variable names".into(),
         // The types' own list of words: "unknown variant `x`, expected one of `a`, `b`".
-        Kind::Text => match said.and_then(|said| said.split_once(", expected ")) {
+        Kind::Text => match said.and_then(|said| said.rsplit_once(", expected ")) {
             Some((_, words)) => words.to_owned(),
             None => "a text that is not empty".into(),
         },

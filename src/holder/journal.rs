@@ -94,7 +94,8 @@ fn part(path: &Path, number: usize) -> PathBuf {
     path.with_extension(format!("{number}.jsonl"))
 }
 
-/// Reads the events after a position, oldest first, at most `limit`. A line that cannot be read is left out.
+/// Reads the events after a position, oldest first, at most `limit`. A line that cannot be read is left out, and so
+/// is a last one without its end: [`Journal::open`] would cut it off.
 ///
 /// # Errors
 ///
@@ -110,14 +111,18 @@ pub fn read(path: &Path, after: Option<Position>, limit: usize) -> io::Result<Ve
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(error) => return Err(error),
         };
-        for line in BufReader::new(file).split(b'\n') {
-            let Ok(event) = serde_json::from_slice::<Event>(&line?) else { continue };
+        let mut reader = BufReader::new(file);
+        let mut line = Vec::new();
+        while events.len() < limit {
+            line.clear();
+            reader.read_until(b'\n', &mut line)?;
+            if line.last() != Some(&b'\n') {
+                break;
+            }
+            let Ok(event) = serde_json::from_slice::<Event>(&line) else { continue };
             let passed = after.is_some_and(|after| after.epoch == event.epoch && event.seq <= after.seq);
             if !passed {
                 events.push(event);
-                if events.len() >= limit {
-                    return Ok(events);
-                }
             }
         }
     }
@@ -160,7 +165,10 @@ mod tests {
         let path = dir.path().join("journal.jsonl");
         let (epoch, id) = (Epoch::mint(), SessionId::mint());
         Journal::open(&path).unwrap().append(&event(epoch, id, 1)).unwrap();
-        File::options().append(true).open(&path).unwrap().write_all(b"{\"epoch\":").unwrap();
+        let torn = serde_json::to_vec(&event(epoch, id, 2)).unwrap();
+        File::options().append(true).open(&path).unwrap().write_all(&torn).unwrap();
+        assert_eq!(read(&path, None, 10).unwrap().len(), 1);
+        assert_eq!(read(&path, None, 0).unwrap(), []);
         Journal::open(&path).unwrap().append(&event(epoch, id, 2)).unwrap();
         assert_eq!(read(&path, None, 10).unwrap().len(), 2);
     }

@@ -11,7 +11,7 @@ use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler, tool_handler};
 use tokio_util::sync::CancellationToken;
 
-use super::args::nearest;
+use super::args::{brief, nearest};
 use super::guard::Slots;
 use super::tools;
 use crate::ops::{Aegis, Caller};
@@ -66,10 +66,11 @@ impl McpDoor {
     }
 
     fn unknown_tool(&self, name: &str) -> ErrorData {
+        let shown = brief(name);
         let known: Vec<_> = self.tools.map.keys().map(AsRef::as_ref).collect();
         let message = match nearest(name, known.iter().copied()) {
-            Some(near) => format!("unknown tool `{name}`; did you mean `{near}`?"),
-            None => format!("unknown tool `{name}`"),
+            Some(near) => format!("unknown tool `{shown}`; did you mean `{near}`?"),
+            None => format!("unknown tool `{shown}`"),
         };
         ErrorData::invalid_params(message, None)
     }

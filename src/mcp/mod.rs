@@ -16,5 +16,6 @@ mod schema;
 mod tests;
 mod tools;
 
+pub use args::check_arguments;
 pub use connection::{ServeError, serve, serve_stdio};
 pub use door::{McpDoor, ToolSet};

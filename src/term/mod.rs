@@ -28,6 +28,8 @@ pub const ROWS: std::ops::RangeInclusive<u16> = 5..=300;
 /// The state of one terminal.
 pub struct Grid {
     parser: vt100::Parser<Answers>,
+    /// The first bytes of a character whose others have not come yet.
+    begun: Vec<u8>,
 }
 
 impl std::fmt::Debug for Grid {
@@ -45,14 +47,19 @@ impl Grid {
     #[must_use]
     pub fn new(cols: u16, rows: u16, scrollback: usize) -> Self {
         let (cols, rows) = clamped(cols, rows);
-        Self { parser: vt100::Parser::new_with_callbacks(rows, cols, scrollback, Answers::default()) }
+        let parser = vt100::Parser::new_with_callbacks(rows, cols, scrollback, Answers::default());
+        Self { parser, begun: Vec::new() }
     }
 
     /// Takes what the child printed, in pieces of any size; returns what must be written back to it, because it
-    /// asked. The answers never depend on how the bytes were cut.
+    /// asked. Neither the answers nor the screen depend on how the bytes were cut.
     #[must_use = "the child waits for these answers"]
     pub fn feed(&mut self, bytes: &[u8]) -> Vec<u8> {
-        self.parser.process(bytes);
+        // Only whole characters go on: of "· ↑" cut within the "·", vte 0.15 loses the blank.
+        let mut all = std::mem::take(&mut self.begun);
+        all.extend_from_slice(bytes);
+        self.begun = all.split_off(all.len() - begun(&all));
+        self.parser.process(&all);
         std::mem::take(&mut self.parser.callbacks_mut().pending)
     }
 
@@ -134,6 +141,14 @@ impl Grid {
         out.push_str(&format!("\x1b]0;{}\x07", answers.title));
         out.into_bytes()
     }
+}
+
+/// How many bytes at the end begin a character and do not end it.
+fn begun(bytes: &[u8]) -> usize {
+    let begins = |tail: &[u8]| {
+        std::str::from_utf8(tail).is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
+    };
+    (1..=bytes.len().min(3)).find(|count| begins(&bytes[bytes.len() - count..])).unwrap_or(0)
 }
 
 fn clamped(cols: u16, rows: u16) -> (NonZeroU16, NonZeroU16) {

@@ -34,6 +34,18 @@ fn queries_are_answered_however_the_bytes_are_cut() {
 }
 
 #[test]
+fn a_screen_is_the_same_however_its_bytes_are_cut() {
+    let bytes = "to select · ↑/↓ to 日本 👩\u{200d}👧 é\u{9b}x".as_bytes();
+    let whole = fed(bytes).screen();
+    for cut in 1..bytes.len() {
+        let mut grid = grid();
+        let _ = grid.feed(&bytes[..cut]);
+        let _ = grid.feed(&bytes[cut..]);
+        assert_eq!(grid.screen(), whole, "cut at {cut}");
+    }
+}
+
+#[test]
 fn a_frame_is_whole_only_after_its_end() {
     let mut grid = grid();
     assert!(grid.whole());

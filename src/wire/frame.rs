@@ -61,9 +61,11 @@ pub fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, FrameError> {
 pub async fn read_frame(from: &mut (impl AsyncRead + Unpin)) -> Result<Vec<u8>, FrameError> {
     let mut head = [0; 4];
     from.read_exact(&mut head).await.map_err(closed)?;
-    let mut body = vec![0; length(head)?];
-    from.read_exact(&mut body).await.map_err(closed)?;
-    Ok(body)
+    let len = length(head)?;
+    // It grows with what comes: a length alone is four bytes.
+    let mut body = Vec::new();
+    from.take(len as u64).read_to_end(&mut body).await?;
+    whole(body, len)
 }
 
 /// Writes one frame.
@@ -87,9 +89,10 @@ pub async fn write_frame(
 pub fn read_frame_blocking(from: &mut impl Read) -> Result<Vec<u8>, FrameError> {
     let mut head = [0; 4];
     from.read_exact(&mut head).map_err(closed)?;
-    let mut body = vec![0; length(head)?];
-    from.read_exact(&mut body).map_err(closed)?;
-    Ok(body)
+    let len = length(head)?;
+    let mut body = Vec::new();
+    from.take(len as u64).read_to_end(&mut body)?;
+    whole(body, len)
 }
 
 /// Writes one frame on a blocking connection.
@@ -105,6 +108,10 @@ pub fn write_frame_blocking(to: &mut impl Write, value: &impl Serialize) -> Resu
 fn length(head: [u8; 4]) -> Result<usize, FrameError> {
     let len = u32::from_le_bytes(head) as usize;
     if len > MAX_FRAME { Err(FrameError::TooLong(len)) } else { Ok(len) }
+}
+
+fn whole(body: Vec<u8>, len: usize) -> Result<Vec<u8>, FrameError> {
+    if body.len() == len { Ok(body) } else { Err(FrameError::Closed) }
 }
 
 fn closed(error: io::Error) -> FrameError {

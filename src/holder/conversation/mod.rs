@@ -175,7 +175,7 @@ impl Conversation {
         !self.held.is_empty()
     }
 
-    /// Takes a line if the line it follows is known, else holds it.
+    /// Takes a line if the line it follows is known, and then those that wait for it; else holds it.
     fn offer(&mut self, now: Timestamp, read: tail::Read, news: &mut News) {
         let orphan = !read.line.pieces.is_empty()
             && read.line.parent.as_ref().is_some_and(|parent| !self.seen.contains(parent))
@@ -184,13 +184,13 @@ impl Conversation {
             self.held.push((now, read));
             return;
         }
-        let uuid = read.line.uuid.clone();
-        self.take(now, read, news);
-        if let Some(uuid) = uuid
-            && let Some(at) = self.held.iter().position(|(_, held)| held.line.parent.as_ref() == Some(&uuid))
-        {
-            let (_, child) = self.held.remove(at);
-            self.offer(now, child, news);
+        // One after the other, since a chain of lines in the wrong order may be longer than a stack is deep.
+        let mut due = Some(read);
+        while let Some(read) = due.take() {
+            let uuid = read.line.uuid.clone();
+            self.take(now, read, news);
+            let follows = |(_, held): &(Timestamp, tail::Read)| uuid.is_some() && held.line.parent == uuid;
+            due = self.held.iter().position(follows).map(|at| self.held.remove(at).1);
         }
     }
 

@@ -99,6 +99,10 @@ impl Files {
             };
         }
         let Some(file) = self.open.get(path) else { return Ok(String::new()) };
+        // The index may be damaged, and the transcript may have been cut since: only what is there is asked for.
+        if offset.checked_add(len).is_none_or(|end| file.metadata().is_ok_and(|file| file.len() < end)) {
+            return Ok("[this message is no longer in the transcript]".into());
+        }
         let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
         file.read_exact_at(&mut bytes, offset)?;
         let mut pieces = Line::parse(&bytes).map(|line| line.pieces).unwrap_or_default();

@@ -1,14 +1,14 @@
 //! Reading a growing file, line by whole line.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, Read as _, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::claude::transcript::Line;
 
 /// The longest line kept, in bytes; a longer one (a picture in base64) is skipped.
-const LONGEST_LINE: usize = 64 << 20;
+const LONGEST_LINE: u64 = 64 << 20;
 
 /// A file and how far it was read.
 #[derive(Debug)]
@@ -54,18 +54,50 @@ impl Tail {
         reader.seek(SeekFrom::Start(self.offset))?;
         let mut reads = Vec::new();
         let mut bytes = Vec::new();
-        loop {
-            bytes.clear();
-            let len = reader.read_until(b'\n', &mut bytes)? as u64;
-            if bytes.last() != Some(&b'\n') {
-                return Ok(reads);
-            }
-            if bytes.len() <= LONGEST_LINE
-                && let Some(line) = Line::parse(&bytes)
-            {
+        while let Some(len) = whole_line(&mut reader, &mut bytes)? {
+            if let Some(line) = Line::parse(&bytes) {
                 reads.push(Read { path: self.path.clone(), offset: self.offset, len, line });
             }
             self.offset += len;
         }
+        Ok(reads)
+    }
+}
+
+/// Reads the next line and gives its length, `None` if it has no end yet. Of one that is too long nothing is kept.
+fn whole_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<u64>> {
+    let mut len = 0;
+    loop {
+        line.clear();
+        let part = reader.by_ref().take(LONGEST_LINE).read_until(b'\n', line)? as u64;
+        let first = len == 0;
+        len += part;
+        if line.last() == Some(&b'\n') {
+            line.truncate(if first { line.len() } else { 0 });
+            return Ok(Some(len));
+        }
+        if part < LONGEST_LINE {
+            return Ok(None);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_that_is_too_long_is_passed_over_and_not_kept() {
+        let most = LONGEST_LINE;
+        let endless = || io::BufReader::new(io::repeat(b'x').take(2 * most + 5));
+        let mut reader = endless().chain(&b"\n{}\nhalf"[..]);
+        let mut line = Vec::new();
+        let memory = allocation_counter::measure(|| {
+            assert_eq!(whole_line(&mut reader, &mut line).unwrap(), Some(2 * most + 6));
+        });
+        assert!(line.is_empty() && memory.bytes_max <= 4 * most, "{} bytes held", memory.bytes_max);
+        assert_eq!(whole_line(&mut reader, &mut line).unwrap(), Some(3));
+        assert_eq!(line, b"{}\n");
+        assert_eq!(whole_line(&mut reader, &mut line).unwrap(), None);
     }
 }

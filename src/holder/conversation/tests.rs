@@ -193,3 +193,17 @@ fn a_refused_call_is_waited_for_with_its_result() {
     lab.write(&[done("d", "c", "t1")]);
     assert!(!lab.conversation.lags());
 }
+
+#[test]
+fn a_long_chain_in_the_wrong_order_does_not_need_a_deep_stack() {
+    let mut lab = Lab::new();
+    lab.write(&[user("0", Value::Null, "hi", "p1")]);
+    let count = 5000;
+    let chain: Vec<Value> = (1..=count)
+        .rev()
+        .map(|at| reply(&(at + 1).to_string(), &at.to_string(), &format!("line {at}")))
+        .collect();
+    assert!(lab.write(&chain).messages.is_empty());
+    let news = lab.write(&[reply("1", "0", "line 0")]);
+    assert_eq!(news.messages.len(), count + 1);
+}

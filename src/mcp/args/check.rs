@@ -5,7 +5,7 @@
 use rmcp::model::JsonObject;
 use serde_json::Value;
 
-use super::nearest;
+use super::{brief, nearest};
 
 /// What is wrong with an argument, and what would be right.
 #[derive(Debug)]
@@ -16,7 +16,7 @@ pub(super) struct Invalid {
 
 /// Checks `arguments` of `tool` against its input schema. An optional argument that is null counts as absent and
 /// is taken out; a whole number written as `5.0` is rewritten as `5`.
-pub(super) fn check(tool: &str, schema: &JsonObject, arguments: &mut Value) -> Result<(), Invalid> {
+pub(super) fn check(tool: &str, schema: &JsonObject, arguments: &mut JsonObject) -> Result<(), Invalid> {
     let look = Look { tool, root: schema };
     look.arguments(schema, arguments)
 }
@@ -27,16 +27,16 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    fn arguments(&self, schema: &JsonObject, arguments: &mut Value) -> Result<(), Invalid> {
-        let Some(arguments) = arguments.as_object_mut() else { return Ok(()) };
+    fn arguments(&self, schema: &JsonObject, arguments: &mut JsonObject) -> Result<(), Invalid> {
         let empty = JsonObject::new();
         let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
         let required = required(schema);
         for name in arguments.keys() {
             if !properties.contains_key(name) {
+                let shown = brief(name);
                 let message = match nearest(name, properties.keys().map(String::as_str)) {
-                    Some(near) => format!("unknown argument `{name}`; did you mean `{near}`?"),
-                    None => format!("unknown argument `{name}`"),
+                    Some(near) => format!("unknown argument `{shown}`; did you mean `{near}`?"),
+                    None => format!("unknown argument `{shown}`"),
                 };
                 return Err(Invalid { message, hint: self.accepted(properties, &required) });
             }
@@ -104,7 +104,7 @@ impl Look<'_> {
                 };
                 entries
                     .iter_mut()
-                    .try_for_each(|(name, entry)| self.value(of, entry, &format!("{path}.{name}")))
+                    .try_for_each(|(name, entry)| self.value(of, entry, &format!("{path}.{}", brief(name))))
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
         }

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use rmcp::ErrorData;
 use rmcp::handler::server::common::FromContextPart;
 use rmcp::handler::server::tool::ToolCallContext;
-use rmcp::model::JsonObject;
+use rmcp::model::{JsonObject, Tool};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -25,12 +25,12 @@ pub(super) struct Parameters<T>(pub(super) Result<T, OpError>);
 
 impl<T: DeserializeOwned> FromContextPart<ToolCallContext<'_, McpDoor>> for Parameters<T> {
     fn from_context_part(context: &mut ToolCallContext<'_, McpDoor>) -> Result<Self, ErrorData> {
-        let arguments = context.arguments.take().unwrap_or_default();
-        let schema = context.service.tools.get(&context.name).map(|tool| &*tool.input_schema);
-        let read = read(&context.name, schema, arguments);
-        Ok(Self(read.map_err(|Invalid { message, hint }| {
-            OpError::new(ErrorCode::InvalidArgument, message).hint(hint)
-        })))
+        let mut arguments = context.arguments.take().unwrap_or_default();
+        let checked = match context.service.tools.get(&context.name) {
+            Some(tool) => check_arguments(tool, &mut arguments),
+            None => Ok(()),
+        };
+        Ok(Self(checked.and_then(|()| read(&context.name, arguments))))
     }
 }
 
@@ -44,20 +44,26 @@ impl<T: JsonSchema> JsonSchema for Parameters<T> {
     }
 }
 
-fn read<T: DeserializeOwned>(
-    tool: &str,
-    schema: Option<&JsonObject>,
-    arguments: JsonObject,
-) -> Result<T, Invalid> {
-    let mut arguments = Value::Object(arguments);
-    if let Some(schema) = schema {
-        check(tool, schema, &mut arguments)?;
+/// Holds the arguments of a call against the tool's input schema, before anything is done. An optional argument that
+/// is null is taken out, and a whole number written as `5.0` becomes `5`.
+///
+/// # Errors
+///
+/// [`ErrorCode::InvalidArgument`], with what is wrong and what would be right.
+pub fn check_arguments(tool: &Tool, arguments: &mut JsonObject) -> Result<(), OpError> {
+    check(&tool.name, &tool.input_schema, arguments).map_err(OpError::from)
+}
+
+impl From<Invalid> for OpError {
+    fn from(Invalid { message, hint }: Invalid) -> Self {
+        Self::new(ErrorCode::InvalidArgument, message).hint(hint)
     }
+}
+
+fn read<T: DeserializeOwned>(tool: &str, arguments: JsonObject) -> Result<T, OpError> {
     // The check leaves nothing to find here unless a type asks for more than its schema says.
-    serde_json::from_value(arguments).map_err(|error| Invalid {
-        message: format!("{tool}: {error}"),
-        hint: "correct the argument and call again".into(),
-    })
+    serde_json::from_value(Value::Object(arguments))
+        .map_err(|error| OpError::new(ErrorCode::InvalidArgument, format!("{tool}: {error}")))
 }
 
 /// Finds the known name that is most like `name`, if any is like it at all. Case and underscores do not count:
@@ -65,6 +71,11 @@ fn read<T: DeserializeOwned>(
 pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     /// Below this two names have little in common: `dir` still finds `workDir`, `colour` finds nothing.
     const ALIKE: f64 = 0.55;
+    /// No name of ours is half as long, in bytes, and comparing takes memory by the product of both lengths.
+    const LONGEST: usize = 100;
+    if name.len() > LONGEST {
+        return None;
+    }
     let fold = |text: &str| text.replace(['_', '-', ' '], "").to_lowercase();
     let name = fold(name);
     known
@@ -79,9 +90,33 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
         .map(|(known, _)| known)
 }
 
+/// As much of a client's own word as an answer can repeat.
+pub(super) fn brief(word: &str) -> Cow<'_, str> {
+    /// The longest name of ours, several times over.
+    const SHOWN: usize = 100;
+    match word.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", word.get(..end).unwrap_or_default()).into(),
+        None => word.into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn a_long_word_is_neither_compared_nor_repeated() {
+        let tools = McpDoor::tools(crate::mcp::ToolSet::Full);
+        let tool = tools.iter().find(|tool| tool.name == "send_message").unwrap();
+        let long = "whenBusy".repeat(100_000);
+        for arguments in [json!({ &long: 1 }), json!({"sessionId": "a", "text": "b", "whenBusy": long})] {
+            let mut arguments = arguments.as_object().unwrap().clone();
+            let error = check_arguments(tool, &mut arguments).unwrap_err();
+            assert!(error.message.len() < 500 && !error.message.contains("did you mean"), "{error}");
+        }
+    }
 
     #[test]
     fn a_name_finds_the_one_that_was_meant() {
