@@ -8,6 +8,8 @@ mod architecture;
 mod config;
 /// The doors from outside: the real program with the real Claude Code.
 mod doors;
+/// The stand-in for Claude Code, made to do what the real one cannot be made to do on demand.
+mod fake;
 /// The MCP door from outside, as lines of JSON-RPC.
 mod mcp;
 /// The real Claude Code against the scripted API, on both pinned versions.

@@ -172,8 +172,12 @@ impl Session {
             Key::Control('d') if self.entry.is_empty() => return Err(exit()),
             Key::Up | Key::Down | Key::Control(_) => {}
         }
+        // What happens at that point stands on the screen together with the text.
+        if typed {
+            self.reach(At::Typed).await?;
+        }
         self.show();
-        if typed { self.reach(At::Typed).await } else { Ok(()) }
+        Ok(())
     }
 
     fn on_enter(&mut self) -> Result<(), Cut> {

@@ -33,7 +33,7 @@ impl Session {
     }
 
     async fn on_prompt(&mut self, text: String) -> Result<(), Cut> {
-        let first = text.trim_start().split_whitespace().next().unwrap_or_default();
+        let first = text.split_whitespace().next().unwrap_or_default();
         if text.starts_with("/clear") {
             return self.clear().await;
         }
