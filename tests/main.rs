@@ -10,6 +10,8 @@ mod config;
 mod doors;
 /// Whatever comes from outside: no panic, no growth.
 mod fuzz;
+/// The stand-in for Claude Code, made to do what the real one cannot be made to do on demand.
+mod fake;
 /// The MCP door from outside, as lines of JSON-RPC.
 mod mcp;
 /// The real Claude Code against the scripted API, on both pinned versions.

@@ -12,6 +12,7 @@ use aegis::domain::{Ask, Event, EventData};
 use aegis::holder::{SessionDir, journal};
 use aegis::ops::{Aegis, Caller};
 use aegis::rehearsal::{Claude, ScratchHome, Script, ScriptedApi};
+use serde_json::Value;
 
 /// The `aegis` program under test.
 pub const AEGIS: &str = env!("CARGO_BIN_EXE_aegis");
@@ -24,9 +25,13 @@ pub fn claude(version: &str) -> PathBuf {
     Claude::install(version, data, &path).unwrap().executable
 }
 
+/// The scripted stand-in for Claude Code.
+pub const FAKE_CLAUDE: &str = env!("CARGO_BIN_EXE_fake-claude");
+
 /// What a laboratory is to be like.
 pub struct LabBuilder {
     version: String,
+    fake: Option<Value>,
     script: Script,
     trusted: bool,
     promotions: bool,
@@ -67,12 +72,15 @@ impl LabBuilder {
     }
 
     pub async fn build(self) -> Lab {
-        let program = tokio::task::spawn_blocking({
-            let version = self.version.clone();
-            move || claude(&version)
-        })
-        .await
-        .unwrap();
+        let program = match self.fake {
+            Some(_) => FAKE_CLAUDE.into(),
+            None => tokio::task::spawn_blocking({
+                let version = self.version.clone();
+                move || claude(&version)
+            })
+            .await
+            .unwrap(),
+        };
         let dir = tempfile::Builder::new().prefix("aegis-test-").tempdir().unwrap();
         let root = dir.path().canonicalize().unwrap();
         let project = root.join("project");
@@ -101,6 +109,12 @@ impl LabBuilder {
         env.insert("AEGIS_RUNTIME_DIR".into(), root.join("run").into());
         env.insert("AEGIS_CLAUDE_PATH".into(), program.into());
         env.insert("AEGIS_LOG".into(), "debug".into());
+        if let Some(script) = self.fake {
+            let path = root.join("script.json");
+            std::fs::write(&path, script.to_string()).unwrap();
+            env.insert("AEGIS_PASS_ENV".into(), "FAKE_CLAUDE_SCRIPT".into());
+            env.insert("FAKE_CLAUDE_SCRIPT".into(), path.into());
+        }
         env.extend(self.settings);
         Lab { dir: Some(dir), root, project, api, home, env, version: self.version }
     }
@@ -121,6 +135,7 @@ impl Lab {
     pub fn builder(version: &str, script: Script) -> LabBuilder {
         LabBuilder {
             version: version.into(),
+            fake: None,
             script,
             trusted: true,
             promotions: false,
@@ -128,6 +143,11 @@ impl Lab {
             home: Vec::new(),
             without: Vec::new(),
         }
+    }
+
+    /// A laboratory whose Claude Code is the stand-in with this script.
+    pub fn fake(script: Value) -> LabBuilder {
+        LabBuilder { fake: Some(script), ..Self::builder("2.1.197", Script::new()) }
     }
 
     /// The same laboratory with one more variable for Aegis.
