@@ -8,10 +8,10 @@ mod architecture;
 mod config;
 /// The doors from outside: the real program with the real Claude Code.
 mod doors;
-/// Whatever comes from outside: no panic, no growth.
-mod fuzz;
 /// The stand-in for Claude Code, made to do what the real one cannot be made to do on demand.
 mod fake;
+/// Whatever comes from outside: no panic, no growth.
+mod fuzz;
 /// The MCP door from outside, as lines of JSON-RPC.
 mod mcp;
 /// The real Claude Code against the scripted API, on both pinned versions.

@@ -1,7 +1,10 @@
 //! The stand-in for Claude Code, made to do what the real one cannot be made to do on demand. A test that begins with
 //! `t` and a number reproduces a class of incidents that peers of Aegis had.
 
+mod crashes;
 mod delivery;
+mod hooks;
+mod load;
 
 use aegis::domain::{Receipt, ReceiptId, ReceiptState, StatusWord};
 
@@ -12,7 +15,7 @@ use crate::support::tasks::Driver;
 async fn settled(driver: &Driver, id: &str, receipt: ReceiptId) -> Receipt {
     come("the end of the receipt", async || {
         let receipts = driver.show(id).await.receipts;
-        let receipt = receipts.into_iter().find(|other| other.id == receipt).unwrap();
+        let receipt = receipts.into_iter().find(|other| other.id == receipt)?;
         receipt.state.settled().then_some(receipt)
     })
     .await

@@ -89,6 +89,11 @@ impl Deliver {
         !matches!(self.stage, Stage::Rest)
     }
 
+    /// Whether a prompt was entered and nothing says yet that it was taken.
+    pub(super) fn entered(&self) -> bool {
+        matches!(self.stage, Stage::Entered { .. })
+    }
+
     fn at_hand(&self) -> Option<ReceiptId> {
         match &self.stage {
             Stage::Writing { prompt, .. } | Stage::Showing { prompt, .. } | Stage::Entered { prompt, .. } => {

@@ -102,7 +102,7 @@ impl Actor {
     pub(super) fn on_files(&mut self) {
         self.files.told.store(false, Ordering::Release);
         self.read_files();
-        if self.held_stop.is_some() && !self.conversation.lags() {
+        if self.held_stop.is_some() && !self.lags() {
             self.release_stop();
         }
     }

@@ -150,11 +150,17 @@ impl Actor {
         self.turn_runs = false;
         self.stopped_at = Some(now);
         self.held_stop = Some(HeldStop { reply });
-        if self.conversation.lags() {
+        if self.lags() {
             self.timers.set(Timer::HeldStop, LAGS_AT_MOST);
         } else {
             self.release_stop();
         }
+    }
+
+    /// Whether something of the turn that comes before its last words is still to be told, a prompt that was entered
+    /// too.
+    pub(super) fn lags(&self) -> bool {
+        self.conversation.lags() || self.deliver.entered()
     }
 
     /// Announces a held end of a turn.

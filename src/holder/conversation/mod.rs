@@ -334,6 +334,12 @@ impl Conversation {
         self.results.clear();
     }
 
+    /// Whether this prompt was told, or is in the file: a hook that tells it now tells it again.
+    fn knows_prompt(&self, prompt_id: &str) -> bool {
+        self.bound_prompts.contains(prompt_id)
+            || self.prompts.iter().any(|told| told.prompt_id.as_deref() == Some(prompt_id))
+    }
+
     /// A hook told a prompt. Returns its message's id.
     pub(super) fn prompt_told(
         &mut self,
@@ -347,7 +353,7 @@ impl Conversation {
                 self.earlier.pop_front();
             }
         }
-        let known = prompt_id.as_ref().is_some_and(|id| self.bound_prompts.contains(id));
+        let known = prompt_id.as_deref().is_some_and(|id| self.knows_prompt(id));
         if known || text.trim_start().starts_with("<task-notification>") {
             return None;
         }
