@@ -30,11 +30,11 @@ async fn a_crash_is_told_and_leaves_nothing_open(#[case] at: &str) {
     let ended = driver.until(&id, StatusWord::Ended).await;
     assert_eq!(ended.ending.unwrap().cause, EndCause::Signaled);
     assert!(ended.open_asks.is_empty());
-    let receipts = lab.events().into_iter().filter_map(|event| match event.data {
+    let mut receipts = lab.events().into_iter().filter_map(|event| match event.data {
         EventData::Receipt(receipt) => Some(receipt),
         _ => None,
     });
-    if let Some(last) = receipts.last() {
+    if let Some(last) = receipts.next_back() {
         assert!(last.state.settled(), "{last:#?}");
         let typed_only = at == "typed" && last.state != ReceiptState::Uncertain;
         assert!(!typed_only, "typed and not entered, so nobody knows: {last:#?}");

@@ -64,7 +64,7 @@ pub fn wire() -> Vec<Vec<u8>> {
         add(&Call { call, request });
     }
     add(&json!({"call": 9, "kind": "of_a_newer_version", "more": [1, 2.5e-8, "x"]}));
-    add(&Reply { call: 1, outcome: Outcome::Done(json!({"pi": 3.141_592_653_589_793, "n": u64::MAX})) });
+    add(&Reply { call: 1, outcome: Outcome::Done(json!({"share": 0.618_033_988_7, "n": u64::MAX})) });
     add(&Reply { call: 2, outcome: Outcome::Failed(refusal) });
     add(&Push::Output { bytes: "G1s/MjAyNmg=".into() });
     add(&Events { events: vec![event.clone()], position });
