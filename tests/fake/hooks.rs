@@ -1,11 +1,12 @@
 //! Hooks that come late, twice, in the wrong order or never: the state converges, and nothing is told twice.
 
-use aegis::domain::{AskVia, ReceiptState, StatusWord};
+use aegis::domain::{How, ReceiptState, StatusWord};
 use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{said, settled, taken};
 use crate::support::Lab;
+use crate::support::processes::come;
 use crate::support::tasks::Driver;
 
 /// All that was said, without the tools' calls and results.
@@ -58,18 +59,73 @@ async fn t5_permissions(#[case] hooks: Value) {
     driver.kill(&id).await;
 }
 
-/// Without its hook the dialog is all there is, and it is answered by keys.
+fn asks(hook: Value) -> Value {
+    json!({"hooks": {"PermissionRequest": hook}, "rules": [{"on": "ASK", "steps": [
+        {"tool": {"name": "Write", "input": {"file_path": "made.txt"}, "creates": "made.txt", "result": "ok"}},
+        {"say": "Made."}
+    ]}]})
+}
+
+/// However the request reaches us it is answered once, and the tool runs only then.
+#[rstest]
+#[case::in_time(json!({}))]
+#[case::late(json!({"delayMs": 4000}))]
+#[case::never(json!({"times": 0}))]
 #[tokio::test(flavor = "multi_thread")]
-async fn t5_a_permission_whose_hook_never_comes() {
-    let rule = json!({"on": "MAKE", "steps": [touch(), {"say": "Made."}]});
-    let lab = Lab::fake(json!({"hooks": {"PermissionRequest": {"times": 0}}, "rules": [rule]})).build().await;
+async fn t5_a_permission_request_comes(#[case] hook: Value, #[values(true, false)] allowed: bool) {
+    let lab = Lab::fake(asks(hook)).build().await;
     let driver = Driver::new(&lab);
     let id = driver.idle().await;
-    driver.send(&id, "MAKE").await.unwrap();
+    let receipt = driver.send(&id, "ASK").await.unwrap();
     let ask = driver.ask(&id).await;
-    assert_eq!(ask.via, AskVia::Screen, "{ask:#?}");
-    driver.approve(&id, Some(ask.id.to_string())).await.unwrap();
+    assert!(!lab.project.join("made.txt").exists());
+    let answered = if allowed { driver.approve(&id, None).await } else { driver.reject(&id, "no").await };
+    answered.unwrap();
+    settled(&driver, &id, receipt.id).await;
     driver.until(&id, StatusWord::Idle).await;
-    assert!(lab.project.join("made").exists());
+    assert_eq!(lab.project.join("made.txt").exists(), allowed);
+    let resolved = lab.resolved_asks();
+    let ours = resolved.iter().find(|other| other.id == ask.id).unwrap().resolution.clone().unwrap();
+    assert_eq!((ours.by.as_str(), ours.how), ("test", if allowed { How::Approved } else { How::Rejected }));
+    taken(&driver, &id, "hello").await;
+    driver.kill(&id).await;
+}
+
+/// Answered at the keyboard, while the hook still waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn t5_the_keyboard_is_first() {
+    let lab = Lab::fake(asks(json!({}))).build().await;
+    let driver = Driver::new(&lab);
+    let id = driver.idle().await;
+    driver.send(&id, "ASK").await.unwrap();
+    driver.ask(&id).await;
+    driver.screen(&id, "Do you want to create made.txt?").await;
+    let terminal = driver.aegis.attach(&driver.caller, &id, (120, 40), false).await.unwrap();
+    driver.press(&terminal, b"1", &id, 0).await;
+    driver.until(&id, StatusWord::Idle).await;
+    assert!(lab.project.join("made.txt").exists());
+    let by: Vec<_> = lab.resolved_asks().into_iter().map(|ask| ask.resolution.unwrap().by).collect();
+    assert_eq!(by, ["terminal"]);
+    driver.kill(&id).await;
+}
+
+/// A turn that is stopped from outside tells no hook.
+#[tokio::test(flavor = "multi_thread")]
+async fn t5_an_interrupt_is_told_by_files_only() {
+    let script = json!({"rules": [{"on": "LONG", "steps": [{"say": "Now."}, {"wait": {"file": "never"}}]}]});
+    let lab = Lab::fake(script).build().await;
+    let driver = Driver::new(&lab);
+    let id = driver.idle().await;
+    driver.send(&id, "LONG").await.unwrap();
+    driver.screen(&id, "● Now.").await;
+    let req = aegis::ops::SessionRef { session_id: id.clone() };
+    let stopped = driver.aegis.interrupt_session(&driver.caller, req).await.unwrap();
+    assert_eq!(stopped.status, StatusWord::Idle);
+    come("the words for it", async || {
+        let said = said(&driver, &id).await;
+        said.iter().any(|text| text.starts_with("[Request interrupted")).then_some(())
+    })
+    .await;
+    taken(&driver, &id, "hello").await;
     driver.kill(&id).await;
 }
