@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
+use futures_util::future::join_all;
 use sha2::{Digest, Sha256};
 
-use super::link::{Observed, outline, refused};
+use super::link::{LISTED_WITHIN, Observed, outline, refused};
 use super::names::{below_any, check_name, check_worktree, make_name, work_dir};
 use super::{Created, Engine, NewSession};
 use crate::claude::launch::{environment, never};
@@ -19,11 +19,8 @@ use crate::fault;
 use crate::holder::client::ANSWERS_WITHIN;
 use crate::holder::launch::FirstPrompt;
 use crate::holder::{HolderError, HolderLaunch, SessionDir, process};
-use crate::store::{KeyClaim, SessionRow};
+use crate::store::SessionRow;
 use crate::wire::{Claimed, Request};
-
-/// How long a second call with the same key waits for the first one's session.
-const FIRST_CALL: Duration = Duration::from_secs(20);
 
 /// The most directories that can be added.
 const MOST_DIRS: usize = 20;
@@ -35,62 +32,13 @@ impl Engine {
     ///
     /// Those of `create_session`.
     pub async fn create(&self, new: NewSession) -> Result<Created, OpError> {
-        let id = SessionId::mint();
-        let Some(key) = new.idempotency_key.clone() else { return self.create_once(id, &new).await };
-        let fingerprint = fingerprint(&new);
-        let claim = {
-            let (key, fingerprint) = (key.clone(), fingerprint.clone());
-            self.db(move |store| store.claim_key(&key, &fingerprint, id, Timestamp::now())).await?
-        };
-        match claim {
-            KeyClaim::Taken { fingerprint: of, .. } if of != fingerprint => {
-                Err(OpError::new(ErrorCode::KeyReused, "the idempotencyKey was used for another session"))
-            }
-            KeyClaim::Taken { id, .. } => self.created_before(id, &key).await,
-            KeyClaim::Yours => {
-                let created = self.create_once(id, &new).await;
-                if created.is_err() {
-                    // Nothing came of it, so the key may be used again.
-                    self.db(move |store| store.release_key(&key)).await?;
-                }
-                created
-            }
+        match new.idempotency_key.clone() {
+            Some(key) => self.create_under(&key, fingerprint(&new), &new).await,
+            None => self.create_once(SessionId::mint(), &new).await,
         }
     }
 
-    /// The session that an earlier call with the same key created, or is creating.
-    async fn created_before(&self, id: SessionId, key: &str) -> Result<Created, OpError> {
-        let until = tokio::time::Instant::now() + FIRST_CALL;
-        let mut pause = tokio::time::interval(Duration::from_millis(20));
-        loop {
-            if let Some(row) = self.db(move |store| store.session(id)).await? {
-                let observed = self.observe(&row, ANSWERS_WITHIN).await?;
-                if !matches!(observed, Observed::Launching) {
-                    let receipts = match &observed {
-                        Observed::Live(snapshot) => snapshot.receipts.clone(),
-                        Observed::Ended(_) | Observed::Silent | Observed::Launching => Vec::new(),
-                    };
-                    let receipt = receipts.into_iter().find(|r| r.idempotency_key.as_deref() == Some(key));
-                    let session = match observed {
-                        Observed::Live(snapshot) => snapshot.session,
-                        Observed::Ended(session) => *session,
-                        Observed::Silent | Observed::Launching => outline(&row, StatusWord::Unknown),
-                    };
-                    return Ok(Created { session, reused: false, receipt });
-                }
-            }
-            if tokio::time::Instant::now() >= until {
-                return Err(OpError::new(
-                    ErrorCode::LaunchFailed,
-                    "the first call with this key has not finished",
-                )
-                .hint("call again with the same key"));
-            }
-            pause.tick().await;
-        }
-    }
-
-    async fn create_once(&self, id: SessionId, new: &NewSession) -> Result<Created, OpError> {
+    pub(super) async fn create_once(&self, id: SessionId, new: &NewSession) -> Result<Created, OpError> {
         let dir = work_dir(&new.work_dir, &self.config, &self.paths.state_dir)?;
         if let Some(name) = &new.name {
             check_name(name)?;
@@ -241,10 +189,18 @@ impl Engine {
     }
 
     async fn is_live(&self, conversation: ConversationId) -> Result<bool, OpError> {
-        for row in self.db(|store| store.live_sessions()).await? {
-            if let Observed::Live(snapshot) = self.observe(&row, ANSWERS_WITHIN).await?
-                && snapshot.conversations.last() == Some(&conversation)
-            {
+        let rows = self.db(|store| store.live_sessions()).await?;
+        let observed = join_all(rows.iter().map(|row| self.observe(row, LISTED_WITHIN))).await;
+        for (row, observed) in rows.iter().zip(observed) {
+            let here = match observed? {
+                Observed::Live(snapshot) => snapshot.conversations.last() == Some(&conversation),
+                // It may be: a copy harms nobody, two writers of one file would.
+                Observed::Silent | Observed::Launching => {
+                    [Some(row.spec.conversation_id), row.spec.resume].contains(&Some(conversation))
+                }
+                Observed::Ended(_) => false,
+            };
+            if here {
                 return Ok(true);
             }
         }
@@ -262,8 +218,18 @@ impl Engine {
             Some(parent) => self.lineage(parent).await?,
             None => Vec::new(),
         };
-        for row in rows.iter().filter(|row| named(row) && !line.contains(&row.spec.id)) {
-            let Observed::Live(snapshot) = self.observe(row, ANSWERS_WITHIN).await? else { continue };
+        let rows: Vec<_> =
+            rows.into_iter().filter(|row| named(row) && !line.contains(&row.spec.id)).collect();
+        let observed = join_all(rows.iter().map(|row| self.observe(row, LISTED_WITHIN))).await;
+        for (row, observed) in rows.iter().zip(observed) {
+            let Observed::Live(snapshot) = observed? else { continue };
+            // Whoever asked before with this key was killed before it could write down which session it took.
+            let ours = |receipt: &&Receipt| {
+                receipt.idempotency_key.is_some() && receipt.idempotency_key == new.idempotency_key
+            };
+            if let Some(receipt) = snapshot.receipts.iter().find(ours).cloned() {
+                return Ok(Some(Created { session: snapshot.session, reused: true, receipt: Some(receipt) }));
+            }
             // Its mode may have been changed since; then it is not the session that is asked for.
             if snapshot.session.status != StatusWord::Idle || snapshot.permission_mode != spec.permission_mode
             {
@@ -274,8 +240,8 @@ impl Engine {
                 key: new.idempotency_key.clone(),
                 by: new.by.clone(),
             };
-            let claimed = match self.link(row.spec.id, &row.socket).await {
-                Ok(client) => client.ask::<Claimed>(request, ANSWERS_WITHIN).await,
+            let claimed = match self.link(row.spec.id, &row.socket, LISTED_WITHIN).await {
+                Ok(client) => client.ask::<Claimed>(request, LISTED_WITHIN).await,
                 Err(error) => Err(error),
             };
             match claimed {

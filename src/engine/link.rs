@@ -14,7 +14,7 @@ use crate::store::SessionRow;
 use crate::wire::{RefusalCode, Request, Snapshot};
 
 /// How long a holder may take while many are asked for a list; a stopped one must not hold up the others.
-const LISTED_WITHIN: Duration = Duration::from_millis(1500);
+pub(super) const LISTED_WITHIN: Duration = Duration::from_millis(1500);
 
 /// How long a session may be in the store without a holder: the time from its row to its holder's first word.
 const LAUNCHES_WITHIN_MS: u64 = 30_000;
@@ -34,12 +34,17 @@ pub(super) enum Observed {
 
 impl Engine {
     /// Connects to a session's holder, or takes the connection there is.
-    pub(super) async fn link(&self, id: SessionId, socket: &Path) -> Result<HolderClient, HolderError> {
+    pub(super) async fn link(
+        &self,
+        id: SessionId,
+        socket: &Path,
+        within: Duration,
+    ) -> Result<HolderClient, HolderError> {
         let known = self.links.lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned();
         if let Some(client) = known.filter(|client| !client.is_closed()) {
             return Ok(client);
         }
-        let (client, _pushes) = HolderClient::connect(socket).await?;
+        let (client, _pushes) = HolderClient::connect(socket, within).await?;
         self.links.lock().unwrap_or_else(PoisonError::into_inner).insert(id, client.clone());
         Ok(client)
     }
@@ -62,13 +67,15 @@ impl Engine {
         if row.ended.is_some() {
             return Err(ended(row.spec.id));
         }
-        let asked = match self.link(row.spec.id, &row.socket).await {
+        let asked = match self.link(row.spec.id, &row.socket, ANSWERS_WITHIN).await {
             Ok(client) => client.ask(request, within).await,
             Err(error) => Err(error),
         };
         match asked {
             Ok(answer) => Ok(answer),
             Err(HolderError::Refused(refusal)) => Err(refused(refusal)),
+            // It lives, as far as anybody can tell; the time for an answer is used up.
+            Err(error @ HolderError::Silent(_)) => Err(silent(row.spec.id, &error)),
             Err(error) => {
                 self.unlink(row.spec.id);
                 match self.observe(row, ANSWERS_WITHIN).await? {
@@ -87,11 +94,11 @@ impl Engine {
         if let Some(session) = &row.ended {
             return Ok(Observed::Ended(Box::new(session.clone())));
         }
-        let asked = match self.link(row.spec.id, &row.socket).await {
-            Ok(client) => client.ask::<Snapshot>(Request::Snapshot, within).await,
-            Err(error) => Err(error),
+        let asked = async {
+            let client = self.link(row.spec.id, &row.socket, within).await?;
+            client.ask::<Snapshot>(Request::Snapshot, within).await
         };
-        match asked {
+        match tokio::time::timeout(within, asked).await.unwrap_or(Err(HolderError::Silent(within))) {
             Ok(snapshot) if snapshot.session.status != StatusWord::Ended => {
                 Ok(Observed::Live(Box::new(snapshot)))
             }
@@ -169,6 +176,12 @@ pub(super) fn ended(id: SessionId) -> OpError {
     OpError::new(ErrorCode::SessionEnded, format!("session {id} has ended"))
 }
 
+/// A holder that lives and does not answer.
+pub(super) fn silent(id: SessionId, error: &HolderError) -> OpError {
+    OpError::new(ErrorCode::HolderUnreachable, format!("session {id}: {error}; it is stopped or starved"))
+        .hint("nothing was begun; call again when the machine is less busy, with the same idempotencyKey if any")
+}
+
 /// A holder's refusal as an error of the surface.
 pub(super) fn refused(refusal: crate::wire::Refusal) -> OpError {
     let code = match refusal.code {
@@ -188,6 +201,7 @@ pub(super) fn refused(refusal: crate::wire::Refusal) -> OpError {
         RefusalCode::NotConfirmed => ErrorCode::NotConfirmed,
         RefusalCode::StorageFailed => ErrorCode::StorageFailed,
         RefusalCode::Unsupported => ErrorCode::Unsupported,
+        RefusalCode::Late => ErrorCode::HolderUnreachable,
         RefusalCode::NoSuchReceipt | RefusalCode::Forbidden => ErrorCode::Internal,
     };
     OpError::new(code, refusal.message).details(refusal.details)

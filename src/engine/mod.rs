@@ -12,6 +12,7 @@ mod health;
 mod launch;
 mod link;
 mod names;
+mod once;
 mod program;
 mod read;
 pub mod steward;

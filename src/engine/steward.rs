@@ -144,7 +144,7 @@ fn copy(store: &dyn Store, row: &SessionRow, known: Copied) -> Result<Copied, St
 
 /// Stays connected to a holder; when it is gone, closes the session's records.
 async fn guard(engine: Arc<Engine>, row: SessionRow, wake: mpsc::Sender<()>) {
-    if let Ok((client, mut pushes)) = HolderClient::connect(&row.socket).await {
+    if let Ok((client, mut pushes)) = HolderClient::connect(&row.socket, ANSWERS_WITHIN).await {
         while pushes.recv().await.is_some() {}
         drop(client);
     }

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Engine;
-use super::link::Observed;
-use crate::domain::{Answer, Ask, AskId, OpError, Receipt, ReceiptState, Session, SessionId, WhenBusy};
+use crate::domain::{ErrorCode, Answer, Ask, AskId, OpError, Receipt, ReceiptState, Session, SessionId, WhenBusy};
 use crate::fault;
 use crate::holder::client::ANSWERS_WITHIN;
 use crate::wire::{Request, Snapshot};
@@ -115,8 +114,8 @@ impl Engine {
     /// `no_such_session`, `holder_unreachable`.
     pub async fn kill(&self, id: SessionId, force: bool, by: &str) -> Result<Session, OpError> {
         let row = self.row_of(id).await?;
-        if let Observed::Ended(session) = self.observe(&row, ANSWERS_WITHIN).await? {
-            return Ok(*session);
+        if let Some(session) = row.ended {
+            return Ok(session);
         }
         let request = Request::Kill { force, by: by.to_owned() };
         match self.ask::<Snapshot>(&row, request, ENDS_WITHIN).await {
@@ -124,7 +123,8 @@ impl Engine {
                 // The holder's last word, then its lock: from here on the session's records are closed.
                 Ok(self.closed(&row).await?.unwrap_or(snapshot.session))
             }
-            Err(error) => self.closed(&row).await?.ok_or(error),
+            Err(error) if error.code == ErrorCode::SessionEnded => self.closed(&row).await?.ok_or(error),
+            Err(error) => Err(error),
         }
     }
 }

@@ -11,10 +11,10 @@ use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::link::{Observed, outline};
+use super::link::{Observed, outline, silent};
 use super::{Engine, WaitQuery, WaitResult};
 use crate::domain::{ErrorCode, Event, EventData, OpError, Position, Session, SessionId, StatusWord};
-use crate::holder::HolderClient;
+use crate::holder::{HolderClient, HolderError};
 use crate::holder::client::ANSWERS_WITHIN;
 use crate::store::SessionRow;
 use crate::wire::{Push, Request, Snapshot};
@@ -25,6 +25,8 @@ type Seen = HashMap<SessionId, Position>;
 /// What a watched session told.
 enum Told {
     Event(Box<Event>),
+    /// Its holder answers again; nothing was known of it before.
+    Back(Box<Snapshot>),
     Gone(Box<SessionRow>),
 }
 
@@ -48,14 +50,17 @@ impl Engine {
             return Err(OpError::new(ErrorCode::NoSuchSession, "there is no live session to wait for")
                 .hint("create_session starts one"));
         }
+        let silent = |row: &SessionRow| silent(row.spec.id, &HolderError::Silent(ANSWERS_WITHIN));
         let (tell, mut told) = mpsc::channel(64);
         let mut woke: Vec<(Session, Option<Event>)> = Vec::new();
         // Watchers end with this call.
         let mut watchers = tokio::task::JoinSet::new();
         let watched = join_all(rows.iter().map(|row| self.watch(row, seen.get(&row.spec.id).copied()))).await;
+        let mut heard = false;
         for (row, watched) in rows.iter().zip(watched) {
             let id = row.spec.id;
             let watched = watched?;
+            heard |= !matches!(watched, Watched::Silent);
             let known = seen.get(&id).copied();
             match watched {
                 Watched::Live { snapshot, client, pushes } => {
@@ -67,6 +72,12 @@ impl Engine {
                         }
                     }
                     watchers.spawn(follow(row.clone(), client, pushes, tell.clone()));
+                }
+                Watched::Silent => {
+                    if query.until.contains(&StatusWord::Unknown) {
+                        woke.push((outline(row, StatusWord::Unknown), None));
+                    }
+                    watchers.spawn(follow_later(row.clone(), known, tell.clone()));
                 }
                 Watched::Other(session) => {
                     // An end that was told once is not told again.
@@ -85,6 +96,9 @@ impl Engine {
             }
         }
         drop(tell);
+        if let (false, true, Some(row)) = (heard, woke.is_empty(), rows.first()) {
+            return Err(silent(row));
+        }
         let mut timed_out = false;
         while woke.is_empty() && !timed_out {
             match tokio::time::timeout_at(deadline, told.recv()).await {
@@ -147,6 +161,12 @@ impl Engine {
                     woke.push((session, Some(*event)));
                 }
             }
+            Told::Back(snapshot) => {
+                seen.insert(snapshot.session.id, snapshot.position);
+                if query.until.contains(&snapshot.session.status) {
+                    woke.push((snapshot.session, None));
+                }
+            }
             Told::Gone(row) => {
                 let session = match self.closed(&row).await? {
                     Some(session) => session,
@@ -167,23 +187,59 @@ impl Engine {
     }
 
     async fn watch(&self, row: &SessionRow, after: Option<Position>) -> Result<Watched, OpError> {
-        if let (None, Ok((client, pushes))) = (&row.ended, HolderClient::connect(&row.socket).await)
-            && let Ok(snapshot) = client.ask::<Snapshot>(Request::Subscribe { after }, ANSWERS_WITHIN).await
-        {
-            return Ok(Watched::Live { snapshot: Box::new(snapshot), client, pushes });
+        if row.ended.is_none() {
+            match subscribe(row, after).await {
+                Ok((snapshot, client, pushes)) => {
+                    return Ok(Watched::Live { snapshot: Box::new(snapshot), client, pushes });
+                }
+                Err(HolderError::Silent(_)) => return Ok(Watched::Silent),
+                Err(_) => {}
+            }
         }
-        Ok(Watched::Other(match self.observe(row, ANSWERS_WITHIN).await? {
-            Observed::Live(snapshot) => Box::new(snapshot.session),
-            Observed::Ended(session) => session,
-            Observed::Silent => Box::new(outline(row, StatusWord::Unknown)),
-            Observed::Launching => Box::new(outline(row, StatusWord::Starting)),
-        }))
+        Ok(match self.observe(row, ANSWERS_WITHIN).await? {
+            Observed::Live(snapshot) => Watched::Other(Box::new(snapshot.session)),
+            Observed::Ended(session) => Watched::Other(session),
+            Observed::Silent => Watched::Silent,
+            Observed::Launching => Watched::Other(Box::new(outline(row, StatusWord::Starting))),
+        })
     }
 }
 
 enum Watched {
+    /// Its events come.
     Live { snapshot: Box<Snapshot>, client: HolderClient, pushes: mpsc::Receiver<Push> },
+    /// It has no events to give.
     Other(Box<Session>),
+    /// Its holder lives and does not answer.
+    Silent,
+}
+
+async fn subscribe(
+    row: &SessionRow,
+    after: Option<Position>,
+) -> Result<(Snapshot, HolderClient, mpsc::Receiver<Push>), HolderError> {
+    let subscribed = async {
+        let (client, pushes) = HolderClient::connect(&row.socket, ANSWERS_WITHIN).await?;
+        let snapshot = client.ask(Request::Subscribe { after }, ANSWERS_WITHIN).await?;
+        Ok((snapshot, client, pushes))
+    };
+    let late = HolderError::Silent(ANSWERS_WITHIN);
+    tokio::time::timeout(ANSWERS_WITHIN, subscribed).await.unwrap_or(Err(late))
+}
+
+/// Passes a session's events on once its holder answers again, those that came meanwhile first.
+async fn follow_later(row: SessionRow, after: Option<Position>, tell: mpsc::Sender<Told>) {
+    let (snapshot, client, pushes) = loop {
+        match subscribe(&row, after).await {
+            Ok(subscribed) => break subscribed,
+            Err(HolderError::Silent(_)) => {}
+            Err(_) => return drop(tell.send(Told::Gone(Box::new(row))).await),
+        }
+    };
+    if after.is_none() && tell.send(Told::Back(Box::new(snapshot))).await.is_err() {
+        return;
+    }
+    follow(row, client, pushes, tell).await;
 }
 
 /// Passes a session's events on until its holder is gone.

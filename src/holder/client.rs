@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
@@ -19,6 +20,12 @@ use crate::wire::{
 /// How long a holder may take to answer what it answers at once. It takes under a millisecond; longer means that
 /// it is stopped or starved.
 pub const ANSWERS_WITHIN: Duration = Duration::from_secs(4);
+
+/// How long before the caller gives up a call must have begun: so that what a holder begins is told.
+const BEGINS_BEFORE: Duration = Duration::from_millis(500);
+
+/// How often a holder is asked for a sign of life while its answer is waited for longer than [`ANSWERS_WITHIN`].
+const PULSE: Duration = Duration::from_secs(1);
 
 /// How many pushes may wait here before the holder is told to wait.
 const PUSHES: usize = 1024;
@@ -67,12 +74,15 @@ impl Drop for Shared {
 }
 
 impl HolderClient {
-    /// Connects to the holder that listens at `path`. Pushes arrive at the receiver, which ends with the connection.
+    /// Connects to the holder that listens at `path`, within so long. Pushes arrive at the receiver, which ends with the connection.
     ///
     /// # Errors
     ///
     /// [`HolderError::Unreachable`], [`HolderError::Silent`], [`HolderError::Gone`].
-    pub async fn connect(path: &Path) -> Result<(Self, mpsc::Receiver<Push>), HolderError> {
+    pub async fn connect(
+        path: &Path,
+        within: Duration,
+    ) -> Result<(Self, mpsc::Receiver<Push>), HolderError> {
         let stream = socket::connect(path).await.map_err(HolderError::Unreachable)?;
         // Each task owns a share of the stream, which closes when both have ended.
         let stream = Arc::new(stream);
@@ -86,11 +96,11 @@ impl HolderClient {
             write_frame(&mut &*stream, &hello).await?;
             decode::<Hello>(&read_frame(&mut &*stream).await?)
         };
-        match tokio::time::timeout(ANSWERS_WITHIN, greeting).await {
+        match tokio::time::timeout(within, greeting).await {
             Ok(Ok(_peer)) => {}
             Ok(Err(FrameError::Io(error))) => return Err(HolderError::Unreachable(error)),
             Ok(Err(_)) => return Err(HolderError::Gone),
-            Err(_) => return Err(HolderError::Silent(ANSWERS_WITHIN)),
+            Err(_) => return Err(HolderError::Silent(within)),
         }
         let (calls, mut to_write) = mpsc::channel::<Call>(64);
         let (push, pushes) = mpsc::channel(PUSHES);
@@ -123,21 +133,47 @@ impl HolderClient {
         Ok((Self { shared: Arc::new(shared) }, pushes))
     }
 
-    /// Asks, and waits for the answer at most so long.
+    /// Asks, and waits for the answer at most so long; no longer than [`ANSWERS_WITHIN`] if the holder shows no sign
+    /// of life meanwhile.
     ///
     /// # Errors
     ///
-    /// Any [`HolderError`].
+    /// Any [`HolderError`]. After [`HolderError::Silent`] the holder does not begin what was asked any more.
     pub async fn ask<T: DeserializeOwned>(
         &self,
         request: Request,
         within: Duration,
     ) -> Result<T, HolderError> {
+        let answer = self.exchange(request, within);
+        let value = if within > ANSWERS_WITHIN {
+            tokio::select! {
+                answer = answer => answer?,
+                () = self.falls_silent() => return Err(HolderError::Silent(ANSWERS_WITHIN)),
+            }
+        } else {
+            answer.await?
+        };
+        serde_json::from_value(value).map_err(|error| HolderError::Unreadable(error.to_string()))
+    }
+
+    /// Waits until the holder shows no sign of life. One of an older version refuses the question, which is one.
+    async fn falls_silent(&self) {
+        loop {
+            tokio::time::sleep(PULSE).await;
+            let pulse = self.exchange(Request::Ping, ANSWERS_WITHIN - PULSE).await;
+            if matches!(pulse, Err(HolderError::Silent(_))) {
+                return;
+            }
+        }
+    }
+
+    async fn exchange(&self, request: Request, within: Duration) -> Result<Value, HolderError> {
+        let until = Some(monotonic_ms() + millis(within.min(ANSWERS_WITHIN).saturating_sub(BEGINS_BEFORE)));
         let call = self.shared.next.fetch_add(1, Ordering::Relaxed);
         let (answer, waiting) = oneshot::channel();
         lock(&self.shared.pending).insert(call, answer);
         let asked = async {
-            self.shared.calls.send(Call { call, request }).await.map_err(|_| HolderError::Gone)?;
+            self.shared.calls.send(Call { call, until, request }).await.map_err(|_| HolderError::Gone)?;
             // The reading task ends first when the connection does.
             if self.shared.tasks[1].is_finished() {
                 return Err(HolderError::Gone);
@@ -150,7 +186,7 @@ impl HolderClient {
             Err(_) => Err(HolderError::Silent(within)),
             Ok(Err(error)) => Err(error),
             Ok(Ok(Outcome::Failed(refusal))) => Err(HolderError::Refused(refusal)),
-            Ok(Ok(Outcome::Done(value))) => read_value(value),
+            Ok(Ok(Outcome::Done(value))) => Ok(value),
         }
     }
 
@@ -161,7 +197,7 @@ impl HolderClient {
     /// [`HolderError::Gone`].
     pub async fn tell(&self, request: Request) -> Result<(), HolderError> {
         let call = self.shared.next.fetch_add(1, Ordering::Relaxed);
-        self.shared.calls.send(Call { call, request }).await.map_err(|_| HolderError::Gone)
+        self.shared.calls.send(Call { call, until: None, request }).await.map_err(|_| HolderError::Gone)
     }
 
     /// Whether the connection has ended.
@@ -171,8 +207,15 @@ impl HolderClient {
     }
 }
 
-fn read_value<T: DeserializeOwned>(value: Value) -> Result<T, HolderError> {
-    serde_json::from_value(value).map_err(|error| HolderError::Unreadable(error.to_string()))
+/// Milliseconds of the clock that all processes of the machine share and nobody sets.
+pub(super) fn monotonic_ms() -> u64 {
+    let now = clock_gettime(ClockId::Monotonic);
+    let millis = now.tv_sec.saturating_mul(1000).saturating_add(now.tv_nsec / 1_000_000);
+    u64::try_from(millis).unwrap_or_default()
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -18,13 +18,13 @@ impl SessionDir {
         Self { root: root.into() }
     }
 
-    /// Makes the directory.
+    /// Makes the directory if it is not there.
     ///
     /// # Errors
     ///
-    /// When it exists or cannot be made.
+    /// When it cannot be made.
     pub fn create(&self) -> io::Result<()> {
-        DirBuilder::new().mode(0o700).create(&self.root)
+        DirBuilder::new().mode(0o700).recursive(true).create(&self.root)
     }
 
     /// Removes the directory and all in it.
@@ -88,6 +88,28 @@ impl SessionDir {
     #[must_use]
     pub fn lock(&self) -> PathBuf {
         self.root.join("holder.lock")
+    }
+
+    /// Locks the creation of the session, as long as the returned file is kept.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be made or locked.
+    pub fn lock_creation(&self) -> io::Result<File> {
+        let file = File::options().create(true).truncate(false).write(true).open(self.creation())?;
+        file.try_lock()?;
+        Ok(file)
+    }
+
+    /// Whether somebody is creating the session right now.
+    #[must_use]
+    pub fn creation_is_going_on(&self) -> bool {
+        let file = File::open(self.creation());
+        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+
+    fn creation(&self) -> PathBuf {
+        self.root.join("creation.lock")
     }
 
     /// Takes the holder's lock. `None` if a holder lives. The lock is gone with the returned file.

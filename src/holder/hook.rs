@@ -58,7 +58,7 @@ pub fn run(event: &str, socket: &Path, secret: String, mut stdin: impl Read) -> 
     };
     write_frame_blocking(&mut stream, &hello)?;
     let request = Request::Hook { secret, event: event.to_owned(), payload: slim(payload) };
-    write_frame_blocking(&mut stream, &Call { call: 1, request })?;
+    write_frame_blocking(&mut stream, &Call { call: 1, until: None, request })?;
     let _hello: Hello = decode(&read_frame_blocking(&mut stream)?)?;
     let reply: Reply = decode(&read_frame_blocking(&mut stream)?)?;
     Ok(match reply.outcome {

@@ -159,9 +159,9 @@ async fn connection(
         loop {
             let body = read_frame(&mut reader).await?;
             match decode::<Call>(&body) {
-                Ok(Call { call, request }) => {
+                Ok(Call { call, until, request }) => {
                     let to = ReplyTo { connection: id, call };
-                    if inputs.send(Input::Call(to, request)).await.is_err() {
+                    if inputs.send(Input::Call(to, until, request)).await.is_err() {
                         return Err(FrameError::Closed);
                     }
                 }

@@ -173,6 +173,14 @@ pub trait Store: Send + Sync {
     /// Only the general ones.
     fn release_key(&self, key: &str) -> Result<(), StoreError>;
 
+    /// Moves a key from one session to another, if it still belongs to the first. Gives the session it belongs to
+    /// afterwards; none if the key is not claimed. Survives a loss of power.
+    ///
+    /// # Errors
+    ///
+    /// Only the general ones.
+    fn move_key(&self, key: &str, from: SessionId, to: SessionId) -> Result<Option<SessionId>, StoreError>;
+
     /// Stores events and how far the journal was read, both or neither. An event that is known by session, epoch
     /// and number is passed over; returns how many were new.
     ///

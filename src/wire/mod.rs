@@ -50,6 +50,10 @@ pub struct Hello {
 pub struct Call {
     /// The caller's number for it; the reply repeats it.
     pub call: u64,
+    /// Until when the caller listens, in milliseconds of the system's monotonic clock, which all processes share. A
+    /// holder that was stopped and goes on does not begin what nobody waits for any more: its caller was told so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<u64>,
     /// What is asked.
     #[serde(flatten)]
     pub request: Request,
@@ -145,6 +149,8 @@ pub enum Request {
         /// Lines above the screen too, at most so many.
         scrollback: usize,
     },
+    /// Answered at once with nothing: whoever waits long for another answer learns that the holder lives.
+    Ping,
     /// The evidence log, oldest first. Answered with a list of [`Evidence`].
     Explain,
     /// Makes this connection a viewer: a [`Push::Output`] that draws the screen, then all output. Answered with
@@ -278,6 +284,8 @@ pub enum RefusalCode {
     NotConfirmed,
     /// The secret is wrong.
     Forbidden,
+    /// The call came to be read after its caller had left; nothing was done.
+    Late,
     /// The holder cannot write its journal.
     StorageFailed,
     /// The holder does not know the request.

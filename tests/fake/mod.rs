@@ -14,7 +14,7 @@ use crate::support::processes::come;
 use crate::support::tasks::Driver;
 
 /// The receipt once nothing more happens to it.
-async fn settled(driver: &Driver, id: &str, receipt: ReceiptId) -> Receipt {
+pub(crate) async fn settled(driver: &Driver, id: &str, receipt: ReceiptId) -> Receipt {
     come("the end of the receipt", async || {
         let receipts = driver.show(id).await.receipts;
         let receipt = receipts.into_iter().find(|other| other.id == receipt)?;
@@ -24,7 +24,7 @@ async fn settled(driver: &Driver, id: &str, receipt: ReceiptId) -> Receipt {
 }
 
 /// Sends a prompt; its turn ends, and the session is idle.
-async fn taken(driver: &Driver, id: &str, text: &str) {
+pub(crate) async fn taken(driver: &Driver, id: &str, text: &str) {
     let receipt = driver.send(id, text).await.unwrap();
     let receipt = settled(driver, id, receipt.id).await;
     assert_eq!(receipt.state, ReceiptState::TurnEnded, "{receipt:#?}");
@@ -32,6 +32,6 @@ async fn taken(driver: &Driver, id: &str, text: &str) {
 }
 
 /// All that was said, in order.
-async fn said(driver: &Driver, id: &str) -> Vec<String> {
+pub(crate) async fn said(driver: &Driver, id: &str) -> Vec<String> {
     driver.messages(id, None).await.into_iter().map(|message| message.text).collect()
 }

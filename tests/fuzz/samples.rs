@@ -61,7 +61,7 @@ pub fn wire() -> Vec<Vec<u8>> {
         epoch: None,
     });
     for (call, request) in (1..).zip(requests) {
-        add(&Call { call, request });
+        add(&Call { call, until: (call % 2 == 0).then_some(call), request });
     }
     add(&json!({"call": 9, "kind": "of_a_newer_version", "more": [1, 2.5e-8, "x"]}));
     add(&Reply { call: 1, outcome: Outcome::Done(json!({"share": 0.618_033_988_7, "n": u64::MAX})) });

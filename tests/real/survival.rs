@@ -4,44 +4,22 @@ use std::collections::HashSet;
 
 use aegis::domain::{EndCause, Event, EventData, ReceiptState, Role, StatusWord};
 use aegis::engine::steward;
-use aegis::holder::{SessionDir, journal};
+use aegis::holder::SessionDir;
 use aegis::ops::{CreateSession, ListSessions, SendMessage};
 use aegis::rehearsal::api::HoldAt;
 use aegis::rehearsal::{Reply, Script};
-use aegis::store::{SqliteStore, Store as _};
 use futures_util::future::join_all;
 use rstest::rstest;
 use serde_json::json;
 
 use crate::support::Lab;
 use crate::support::processes::{alive, come, running, sigkill};
+use crate::support::records::{journaled, stored};
 use crate::support::server::Server;
 use crate::support::tasks::Driver;
 
 fn bash(command: &str) -> Reply {
     Reply::tool("Bash", json!({"command": command, "description": "Work"}))
-}
-
-/// All events of the laboratory's only session, as its journal has them; they count from 1 without gaps.
-fn journaled(lab: &Lab) -> Vec<Event> {
-    let dirs = lab.session_dirs();
-    assert_eq!(dirs.len(), 1);
-    let events = journal::read(&SessionDir::new(&dirs[0]).journal(), None, usize::MAX).unwrap();
-    let numbers: Vec<_> = events.iter().map(|event| event.seq).collect();
-    assert_eq!(numbers, (1..=events.len() as u64).collect::<Vec<_>>());
-    assert!(events.windows(2).all(|pair| pair[0].epoch == pair[1].epoch));
-    events
-}
-
-/// Waits until the store has exactly what the journal has.
-async fn stored(lab: &Lab) -> Vec<Event> {
-    let store = SqliteStore::open(&lab.app().paths.database).unwrap();
-    come("the journal's copy in the store", async || {
-        let events = journaled(lab);
-        let stored = store.events(events[0].session_id, None, usize::MAX >> 1).unwrap();
-        (stored == events).then_some(events)
-    })
-    .await
 }
 
 #[rstest]
@@ -53,7 +31,7 @@ async fn sessions_outlive_servers(#[values("2.1.197", "2.1.330")] version: &str)
     let lab = Lab::new(version, script).await;
 
     // Killed in the middle of a turn.
-    let mut first = Server::start(&lab).await;
+    let first = Server::start(&lab).await;
     let created = first
         .call("create_session", json!({"workDir": lab.work_dir(), "prompt": "WORK", "reuse": false}))
         .await;
@@ -68,11 +46,11 @@ async fn sessions_outlive_servers(#[values("2.1.197", "2.1.330")] version: &str)
     assert_eq!(driver.messages(&id, Some(Role::Assistant)).await.last().unwrap().text, "Worked.");
 
     // Killed while a permission is open.
-    let mut second = Server::start(&lab).await;
+    let second = Server::start(&lab).await;
     second.call("send_message", json!({"sessionId": id, "text": "TOUCH"})).await;
     driver.until(&id, StatusWord::PermissionPrompt).await;
     second.kill().await;
-    let mut third = Server::start(&lab).await;
+    let third = Server::start(&lab).await;
     let listed = third.call("list_sessions", json!({})).await;
     assert_eq!(listed["sessions"][0]["id"], id.as_str());
     assert_eq!(listed["sessions"][0]["status"], "permission_prompt");
@@ -106,12 +84,12 @@ async fn two_servers_agree_and_the_second_takes_over() {
     let lab = Lab::new("2.1.330", Script::new().on("", [Reply::text("Heard.")])).await;
     let driver = Driver::new(&lab);
     let id = driver.idle().await;
-    let mut first = Server::start(&lab).await;
+    let first = Server::start(&lab).await;
     come("the first steward", async || {
         (first.call("server_health", json!({})).await["steward"] == "here").then_some(())
     })
     .await;
-    let mut second = Server::start(&lab).await;
+    let second = Server::start(&lab).await;
     assert_eq!(second.call("server_health", json!({})).await["steward"], "elsewhere");
     for (tool, arguments) in [
         ("list_sessions", json!({})),

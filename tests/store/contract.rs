@@ -120,6 +120,10 @@ fn keys(store: &dyn Store) {
     assert_eq!(claim(second, 1), taken);
     assert_eq!(claim(second, week), taken);
     assert_eq!(claim(second, week + 1), KeyClaim::Yours);
+    // Only from the session that it belongs to.
+    assert_eq!(store.move_key("key", second, first).unwrap(), Some(first));
+    assert_eq!(store.move_key("key", second, second).unwrap(), Some(first));
+    assert_eq!(store.move_key("no key", first, second).unwrap(), None);
     store.release_key("key").unwrap();
     store.release_key("key").unwrap();
     assert_eq!(claim(first, week + 2), KeyClaim::Yours);

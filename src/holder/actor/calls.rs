@@ -78,6 +78,7 @@ impl Actor {
             Request::Input { bytes } => self.on_keys(to.connection, &bytes),
             Request::Resize { cols, rows } => self.on_resize(to.connection, (cols, rows)),
             Request::Hook { secret, event, payload } => self.on_hook(to, &secret, &event, payload),
+            Request::Ping => self.reply(to, &()),
             Request::Unknown => {
                 let what = "the holder is of a version that does not know this request";
                 self.refuse(to, Refusal::new(RefusalCode::Unsupported, what));

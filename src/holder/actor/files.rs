@@ -224,14 +224,14 @@ impl Actor {
         match activity {
             Activity::Idle | Activity::Shell => {
                 self.doubt_asks();
+                // Whatever else this means: Claude Code takes prompts.
+                self.ready();
                 if matches!(word, StatusWord::Starting | StatusWord::Unknown)
                     && !self.receipts.any_on_the_way()
                 {
                     self.signal(Source::Live, since, &Signal::Ready, what);
-                    self.ready();
                 } else if self.receipts.any_on_the_way() || self.held_stop.is_some() {
                     self.note(Source::Live, since, format!("{what}; a prompt is on its way"), Some(false));
-                    self.ready();
                     self.timers.ensure(Timer::Live, Duration::from_secs(2));
                 } else if self.awaits_stop() {
                     // The Stop hook with the reply comes within some 10 ms after this, if the turn was not

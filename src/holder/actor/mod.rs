@@ -28,13 +28,14 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::conversation::Conversation;
+use super::client::monotonic_ms;
 use super::dir::SessionDir;
 use super::launch::HolderLaunch;
 use super::pty::Pty;
 use crate::claude::live::Live;
 use crate::domain::{Ending, PermissionMode, SessionStatus, Source, Timestamp};
 use crate::term::Grid;
-use crate::wire::Request;
+use crate::wire::{Refusal, RefusalCode, Request};
 
 use asks::Asks;
 use deliver::Deliver;
@@ -78,8 +79,8 @@ pub(in crate::holder) enum Input {
     Written(u64),
     /// Somebody connected; frames for it go to the sender.
     Connected(ConnectionId, mpsc::Sender<Vec<u8>>),
-    /// Somebody asks.
-    Call(ReplyTo, Request),
+    /// Somebody asks, and listens until so many milliseconds of the monotonic clock.
+    Call(ReplyTo, Option<u64>, Request),
     /// A connection is gone.
     Gone(ConnectionId),
     /// A watched file changed.
@@ -254,7 +255,10 @@ impl Actor {
             Input::Connected(id, frames) => {
                 self.connections.insert(id, Connection::new(frames));
             }
-            Input::Call(to, request) => self.on_call(to, request),
+            Input::Call(to, Some(until), _) if monotonic_ms() > until => {
+                self.refuse(to, Refusal::new(RefusalCode::Late, "the caller had left before this was read"));
+            }
+            Input::Call(to, _, request) => self.on_call(to, request),
             Input::Gone(id) => self.on_gone(id),
             Input::Files => self.on_files(),
             Input::Terminate => self.start_kill(true, "signal", None),

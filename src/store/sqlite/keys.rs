@@ -36,6 +36,21 @@ pub(super) fn release(db: &Connection, key: &str) -> Result<(), Fault> {
     Ok(())
 }
 
+pub(super) fn moved(
+    db: &Connection,
+    key: &str,
+    from: SessionId,
+    to: SessionId,
+) -> Result<Option<SessionId>, Fault> {
+    db.prepare_cached("UPDATE creation_keys SET session = ?3 WHERE key = ?1 AND session = ?2")?
+        .execute(params![key, from.to_string(), to.to_string()])?;
+    let session: Option<String> = db
+        .prepare_cached("SELECT session FROM creation_keys WHERE key = ?1")?
+        .query_row([key], |row| row.get(0))
+        .optional()?;
+    session.map(|id| id.parse().map_err(Fault::unreadable)).transpose()
+}
+
 pub(super) fn version(db: &Connection, path: &Path, stamp: &str) -> Result<Option<String>, Fault> {
     Ok(db
         .prepare_cached("SELECT version FROM claude_versions WHERE path = ?1 AND stamp = ?2")?

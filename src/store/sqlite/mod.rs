@@ -208,6 +208,10 @@ impl Store for SqliteStore {
         self.write(Sync::Process, |tx| keys::release(tx, key))
     }
 
+    fn move_key(&self, key: &str, from: SessionId, to: SessionId) -> Result<Option<SessionId>, StoreError> {
+        self.write(Sync::Power, |tx| keys::moved(tx, key, from, to))
+    }
+
     fn ingest(&self, events: &[Event], mark: Option<&IngestMark>) -> Result<usize, StoreError> {
         // The journal has the same events and the mark is lost with them, so they are only read again.
         self.write(Sync::Process, |tx| events::ingest(tx, events, mark))
