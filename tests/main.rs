@@ -20,7 +20,7 @@ mod real;
 mod schemas;
 /// The contract of the store, and what many processes do to one file.
 mod store;
-/// Everything around a session breaks: servers, holders, disks, clocks, and the session holds.
-mod survival;
 /// A hermetic laboratory, and what tests do in it.
 mod support;
+/// Everything around a session breaks: servers, holders, disks, clocks, and the session holds.
+mod survival;

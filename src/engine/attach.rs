@@ -32,7 +32,8 @@ impl Engine {
         };
         // Says what is wrong better than a failed connection does.
         let _: crate::wire::Snapshot = self.ask(&row, Request::Snapshot, ANSWERS_WITHIN).await?;
-        let (client, mut pushes) = HolderClient::connect(&row.socket, ANSWERS_WITHIN).await.map_err(unreachable)?;
+        let (client, mut pushes) =
+            HolderClient::connect(&row.socket, ANSWERS_WITHIN).await.map_err(unreachable)?;
         let request = Request::Attach { cols, rows, watch, by: by.to_owned() };
         let _pane: Pane = client.ask(request, ANSWERS_WITHIN).await.map_err(unreachable)?;
         let (output, taken) = mpsc::channel(QUEUE);

@@ -63,16 +63,29 @@ impl Engine {
 }
 
 /// Writes down what a killed holder could not: its asks, its receipts, its end.
-fn settle(row: &SessionRow, dir: &SessionDir, writable: bool) -> io::Result<Session> {
+pub(super) fn settle(row: &SessionRow, dir: &SessionDir, writable: bool) -> io::Result<Session> {
     let events = journal::read(&dir.journal(), None, usize::MAX).unwrap_or_default();
     let now = Timestamp::now();
+    let what = "the holder vanished: it was killed, or the machine was restarted";
+    let mut ending = Ending {
+        cause: EndCause::HolderLost,
+        exit_code: None,
+        signal: None,
+        by: None,
+        detail: Some(what.into()),
+    };
     let mut session = outline(row, StatusWord::Starting);
     let mut asks: HashMap<AskId, Ask> = HashMap::new();
     let mut receipts: HashMap<ReceiptId, Receipt> = HashMap::new();
     for event in &events {
-        session.last_activity = event.at;
         match &event.data {
-            EventData::Status { report, .. } => session.status = report.status.word(),
+            EventData::Status { report, .. } => {
+                session.status = report.status.word();
+                session.since = report.since;
+                if let SessionStatus::Ended(told) = &report.status {
+                    ending = told.clone();
+                }
+            }
             EventData::AskOpened(ask) => {
                 asks.insert(ask.id, ask.clone());
             }
@@ -92,14 +105,14 @@ fn settle(row: &SessionRow, dir: &SessionDir, writable: bool) -> io::Result<Sess
         }
     }
     let from = session.status;
-    let what = "the holder vanished: it was killed, or the machine was restarted";
-    let ending = Ending {
-        cause: EndCause::HolderLost,
-        exit_code: None,
-        signal: None,
-        by: None,
-        detail: Some(what.into()),
-    };
+    // What an earlier call of this wrote down, all at one time, was no activity.
+    let closed_before = |event: &&Event| from == StatusWord::Ended && event.at >= session.since;
+    if let Some(event) = events.iter().rev().find(|event| !closed_before(event)) {
+        session.last_activity = event.at;
+    }
+    if from != StatusWord::Ended {
+        session.since = now;
+    }
     if from != StatusWord::Ended && writable {
         let (epoch, mut seq) =
             events.last().map_or_else(|| (Epoch::mint(), 0), |event| (event.epoch, event.seq));
@@ -130,7 +143,6 @@ fn settle(row: &SessionRow, dir: &SessionDir, writable: bool) -> io::Result<Sess
         append(EventData::Status { report, from, what: what.into() })?;
     }
     session.status = StatusWord::Ended;
-    session.since = now;
     session.source = Source::Process;
     session.confidence = Confidence::High;
     session.ending = Some(ending);

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::link::{LISTED_WITHIN, Observed, outline, refused};
 use super::names::{below_any, check_name, check_worktree, make_name, work_dir};
+use super::rebuild::{known, record_of};
 use super::{Created, Engine, NewSession};
 use crate::claude::launch::{environment, never};
 use crate::claude::prompt::{self, Unsendable};
@@ -19,7 +20,7 @@ use crate::fault;
 use crate::holder::client::ANSWERS_WITHIN;
 use crate::holder::launch::FirstPrompt;
 use crate::holder::{HolderError, HolderLaunch, SessionDir, process};
-use crate::store::SessionRow;
+use crate::store::{SessionRow, Store};
 use crate::wire::{Claimed, Request};
 
 /// The most directories that can be added.
@@ -152,9 +153,8 @@ impl Engine {
                     ))
                 }
                 Observed::Ended(session) => {
-                    let conversation = session.conversation_id;
-                    let last = conversation
-                        .ok_or_else(|| none(format!("session `{reference}` had no conversation")))?;
+                    // The one it was launched with, if a damaged journal does not tell of another.
+                    let last = session.conversation_id.unwrap_or(row.spec.conversation_id);
                     self.must_exist(last)?;
                     Ok((last, self.is_live(last).await?))
                 }
@@ -276,8 +276,14 @@ impl Engine {
             holder_start: None,
             ended: None,
         };
+        let key = new.idempotency_key.clone().map(|key| (key, fingerprint(new)));
+        record_of(&row, key).write(&dir).map_err(storage)?;
         let record = row.clone();
-        if let Err(error) = self.db(move |store| store.insert_session(&record)).await {
+        let insert = move |store: &dyn Store| {
+            let inserted = store.insert_session(&record);
+            if known(&inserted, id) { Ok(()) } else { inserted }
+        };
+        if let Err(error) = self.db(insert).await {
             let _ = dir.remove();
             return Err(error);
         }

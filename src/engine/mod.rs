@@ -15,6 +15,7 @@ mod names;
 mod once;
 mod program;
 mod read;
+mod rebuild;
 pub mod steward;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -81,13 +82,23 @@ impl Engine {
         }
     }
 
-    /// Runs a store call where it may block.
+    /// Runs a store call where it may block, a second time if the store had to be replaced.
     async fn db<T: Send + 'static>(
         &self,
-        call: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+        call: impl Fn(&dyn Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, OpError> {
-        let store = self.store.clone();
-        match tokio::task::spawn_blocking(move || call(store.as_ref())).await {
+        let (store, paths) = (self.store.clone(), self.paths.clone());
+        let run = move || {
+            let store = store.as_ref();
+            let tried = rebuild::complete(store, &paths).and_then(|()| call(store));
+            if let Err(StoreError::Corrupt { .. }) = &tried {
+                store.replace_damaged()?;
+                rebuild::complete(store, &paths)?;
+                return call(store);
+            }
+            tried
+        };
+        match tokio::task::spawn_blocking(run).await {
             Ok(result) => result.map_err(|error| OpError::new(error.code(), error.to_string())),
             Err(error) => {
                 Err(OpError::new(ErrorCode::Internal, format!("a store call did not finish: {error}")))

@@ -115,13 +115,13 @@ async fn tend(engine: &Arc<Engine>) -> io::Result<()> {
 
 /// How much of a journal was copied: its file and length, to tell cheaply whether there is more.
 #[derive(Default)]
-struct Copied {
+pub(super) struct Copied {
     path: PathBuf,
     len: u64,
 }
 
 /// Copies what a journal has gained. Events that are there already stay as they are.
-fn copy(store: &dyn Store, row: &SessionRow, known: Copied) -> Result<Copied, StoreError> {
+pub(super) fn copy(store: &dyn Store, row: &SessionRow, known: Copied) -> Result<Copied, StoreError> {
     let path = SessionDir::new(&row.session_dir).journal();
     let len = fs::metadata(&path).map_or(0, |meta| meta.len());
     if known.path == path && known.len == len {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Engine;
-use crate::domain::{ErrorCode, Answer, Ask, AskId, OpError, Receipt, ReceiptState, Session, SessionId, WhenBusy};
+use crate::domain::{
+    Answer, Ask, AskId, ErrorCode, OpError, Receipt, ReceiptState, Session, SessionId, WhenBusy,
+};
 use crate::fault;
 use crate::holder::client::ANSWERS_WITHIN;
 use crate::wire::{Request, Snapshot};

@@ -14,8 +14,8 @@ use tokio::time::Instant;
 use super::link::{Observed, outline, silent};
 use super::{Engine, WaitQuery, WaitResult};
 use crate::domain::{ErrorCode, Event, EventData, OpError, Position, Session, SessionId, StatusWord};
-use crate::holder::{HolderClient, HolderError};
 use crate::holder::client::ANSWERS_WITHIN;
+use crate::holder::{HolderClient, HolderError};
 use crate::store::SessionRow;
 use crate::wire::{Push, Request, Snapshot};
 

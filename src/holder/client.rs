@@ -79,10 +79,7 @@ impl HolderClient {
     /// # Errors
     ///
     /// [`HolderError::Unreachable`], [`HolderError::Silent`], [`HolderError::Gone`].
-    pub async fn connect(
-        path: &Path,
-        within: Duration,
-    ) -> Result<(Self, mpsc::Receiver<Push>), HolderError> {
+    pub async fn connect(path: &Path, within: Duration) -> Result<(Self, mpsc::Receiver<Push>), HolderError> {
         let stream = socket::connect(path).await.map_err(HolderError::Unreachable)?;
         // Each task owns a share of the stream, which closes when both have ended.
         let stream = Arc::new(stream);

@@ -60,6 +60,12 @@ impl SessionDir {
         self.root.join("messages.jsonl")
     }
 
+    /// What the session was created with, for a store that has lost it.
+    #[must_use]
+    pub fn record(&self) -> PathBuf {
+        self.root.join("session.json")
+    }
+
     /// The processes that the session started, as last seen.
     #[must_use]
     pub fn tree(&self) -> PathBuf {

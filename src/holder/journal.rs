@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use crate::domain::{Event, Position};
+use crate::domain::{Event, EventData, Position};
 use crate::fault;
 
 /// How large one part may grow, in bytes: some ten thousand events.
@@ -94,8 +94,8 @@ fn part(path: &Path, number: usize) -> PathBuf {
     path.with_extension(format!("{number}.jsonl"))
 }
 
-/// Reads the events after a position, oldest first, at most `limit`. A line that cannot be read is left out, and so
-/// is a last one without its end: [`Journal::open`] would cut it off.
+/// Reads the events after a position, oldest first, at most `limit`. Where lines cannot be read a gap event stands for
+/// them; a last one without its end is left out: [`Journal::open`] would cut it off.
 ///
 /// # Errors
 ///
@@ -104,7 +104,7 @@ pub fn read(path: &Path, after: Option<Position>, limit: usize) -> io::Result<Ve
     let mut parts: Vec<_> =
         (1..=KEPT_PARTS).rev().map(|number| part(path, number)).filter(|path| path.exists()).collect();
     parts.push(path.to_owned());
-    let mut events = Vec::new();
+    let mut events: Vec<Event> = Vec::new();
     for path in parts {
         let file = match File::open(&path) {
             Ok(file) => file,
@@ -121,18 +121,31 @@ pub fn read(path: &Path, after: Option<Position>, limit: usize) -> io::Result<Ve
             }
             let Ok(event) = serde_json::from_slice::<Event>(&line) else { continue };
             let passed = after.is_some_and(|after| after.epoch == event.epoch && event.seq <= after.seq);
-            if !passed {
-                events.push(event);
+            if passed {
+                continue;
             }
+            let last = events.last().map(|event| Position { epoch: event.epoch, seq: event.seq }).or(after);
+            if let Some(hole) = hole(last, &event) {
+                events.push(hole);
+            }
+            events.push(event);
         }
     }
+    events.truncate(limit);
     Ok(events)
+}
+
+/// What stands for the numbers between the last event and this one, if there are any. It carries the last of them.
+fn hole(last: Option<Position>, event: &Event) -> Option<Event> {
+    let last = last.filter(|last| last.epoch == event.epoch && last.seq + 1 < event.seq)?;
+    let data = EventData::Gap { from: last.seq + 1, to: event.seq - 1 };
+    Some(Event { seq: event.seq - 1, data, ..event.clone() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Action, Epoch, EventData, SessionId, Timestamp};
+    use crate::domain::{Action, Epoch, SessionId, Timestamp};
 
     fn event(epoch: Epoch, session_id: SessionId, seq: u64) -> Event {
         let at = Timestamp::from_millis(0).unwrap();

@@ -231,6 +231,28 @@ pub trait Store: Send + Sync {
     /// Only the general ones.
     fn set_claude_version(&self, path: &Path, stamp: &str, version: &str) -> Result<(), StoreError>;
 
+    /// Tells whether everything that is known elsewhere was taken up into this store. A new one is not complete.
+    ///
+    /// # Errors
+    ///
+    /// Only the general ones.
+    fn is_complete(&self) -> Result<bool, StoreError>;
+
+    /// Notes that everything was taken up. Survives a loss of power.
+    ///
+    /// # Errors
+    ///
+    /// Only the general ones.
+    fn set_complete(&self) -> Result<(), StoreError>;
+
+    /// Puts what is stored aside if it is damaged, and begins anew, in this process and in all others. Gives where the
+    /// damaged store is kept; none if it is sound after all, or another process did this.
+    ///
+    /// # Errors
+    ///
+    /// Only the general ones.
+    fn replace_damaged(&self) -> Result<Option<PathBuf>, StoreError>;
+
     /// Tells whether the store can be written, by a write that is taken back. A full disk shows only when
     /// something is kept.
     ///

@@ -46,15 +46,17 @@ fn a_newer_file_is_refused() {
 }
 
 #[test]
-fn a_damaged_file_is_told_and_left_as_it_is() {
+fn a_damaged_file_is_put_aside_whole() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("aegis.db");
     let rubbish = "this is no database ".repeat(500);
     std::fs::write(&path, &rubbish).unwrap();
-    let error = SqliteStore::open(&path).err().unwrap();
-    assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
-    assert_eq!(error.code(), ErrorCode::StorageFailed);
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), rubbish);
+    let store = SqliteStore::open(&path).unwrap();
+    assert!(!store.is_complete().unwrap());
+    let entries = std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().path());
+    let aside: Vec<_> = entries.filter(|path| path.to_string_lossy().contains("db.damaged-")).collect();
+    assert_eq!(aside.len(), 1);
+    assert_eq!(std::fs::read_to_string(&aside[0]).unwrap(), rubbish);
 }
 
 #[test]
@@ -64,7 +66,12 @@ fn a_row_that_cannot_be_read_is_damage() {
     store.insert_session(&row("one", 1)).unwrap();
     let raw = Connection::open(directory.path().join("state/aegis.db")).unwrap();
     raw.execute("UPDATE sessions SET spec = '{'", []).unwrap();
-    assert!(matches!(store.live_sessions(), Err(StoreError::Corrupt { .. })));
+    let error = store.live_sessions().unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }), "{error}");
+    assert_eq!(error.code(), ErrorCode::StorageFailed);
+    // But none of the file, which stays.
+    assert_eq!(store.replace_damaged().unwrap(), None);
+    assert!(store.live_sessions().is_err());
 }
 
 #[test]

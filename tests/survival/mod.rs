@@ -5,6 +5,7 @@ mod kills;
 mod points;
 mod stewards;
 mod stopped;
+mod storage;
 
 use aegis::app::App;
 use aegis::engine::steward;

@@ -57,7 +57,9 @@ async fn t3_the_server_is_killed(#[case] point: &str, #[case] stands: &str) {
     assert_eq!(receipts(&events), [receipt]);
     let mut steps: Vec<_> = events
         .iter()
-        .filter_map(|event| if let EventData::Receipt(receipt) = &event.data { Some(receipt.state) } else { None })
+        .filter_map(
+            |event| if let EventData::Receipt(receipt) = &event.data { Some(receipt.state) } else { None },
+        )
         .collect();
     let told = steps.len();
     steps.dedup();

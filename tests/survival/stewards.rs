@@ -93,7 +93,8 @@ async fn t4_ten_equal_calls_have_one_effect() {
     let create = json!({"workDir": lab.work_dir(), "prompt": "hello", "idempotencyKey": "create"});
     let created = ten("create_session", create).await;
     let ids: HashSet<_> = created.iter().map(|told| told.as_ref().unwrap()["id"].to_string()).collect();
-    let firsts: HashSet<_> = created.iter().map(|told| told.as_ref().unwrap()["receipt"]["id"].to_string()).collect();
+    let firsts: HashSet<_> =
+        created.iter().map(|told| told.as_ref().unwrap()["receipt"]["id"].to_string()).collect();
     assert_eq!((ids.len(), firsts.len(), holders(&lab).len()), (1, 1, 1));
     let id = created[0].as_ref().unwrap()["id"].as_str().unwrap().to_owned();
     driver.until(&id, StatusWord::Idle).await;

@@ -62,10 +62,9 @@ async fn t10_every_tool_answers_soon_and_nobody_is_declared_dead() {
             assert_eq!(answer.unwrap_err(), "holder_unreachable", "{tool}");
             assert!(took < SOON, "{tool} took {took:?}");
         }
-        for (tool, arguments, at) in [
-            ("get_status", session.clone(), "/status"),
-            ("list_sessions", json!({}), "/sessions/0/status"),
-        ] {
+        for (tool, arguments, at) in
+            [("get_status", session.clone(), "/status"), ("list_sessions", json!({}), "/sessions/0/status")]
+        {
             let (answer, took) = timed(server, tool, arguments).await;
             assert_eq!(answer.unwrap().pointer(at).unwrap(), "unknown", "{tool}");
             assert!(took < SOON, "{tool} took {took:?}");
@@ -94,7 +93,8 @@ async fn t10_every_tool_answers_soon_and_nobody_is_declared_dead() {
 /// A wait for several sessions goes on with those that answer, and hears the stopped one when it goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wait_for_several_outlasts_a_stopped_one() {
-    let lab = Lab::fake(json!({"rules": [{"on": "LONG", "steps": [{"wait": {"file": "go"}}]}]})).build().await;
+    let lab =
+        Lab::fake(json!({"rules": [{"on": "LONG", "steps": [{"wait": {"file": "go"}}]}]})).build().await;
     let driver = Driver::new(&lab);
     let stopped = driver.idle().await;
     let holder = holders(&lab)[0];

@@ -27,8 +27,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::conversation::Conversation;
 use super::client::monotonic_ms;
+use super::conversation::Conversation;
 use super::dir::SessionDir;
 use super::launch::HolderLaunch;
 use super::pty::Pty;

@@ -3,6 +3,7 @@
 //! [`open`] makes the connection, and each other file here holds the statements of one kind of record. Every
 //! write is one `BEGIN IMMEDIATE` transaction, so that what it reads first still holds when it writes.
 
+mod damage;
 mod events;
 mod keys;
 mod open;
@@ -19,8 +20,17 @@ use crate::domain::{Event, Position, Session, SessionId, Timestamp};
 /// The store in one SQLite file. Threads share it; each process opens its own.
 pub struct SqliteStore {
     path: PathBuf,
-    connection: Mutex<Connection>,
+    opened: Mutex<Opened>,
 }
+
+/// The connection, and to which file it is: a damaged one is replaced under its name by whoever notices.
+struct Opened {
+    connection: Connection,
+    identity: Option<damage::Identity>,
+}
+
+/// Marks a file as complete, in the header's field for an application's own number: "AEGI".
+const COMPLETE: i32 = 0x4145_4749;
 
 /// How sure a write must be when its call returns.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -88,24 +98,28 @@ impl Fault {
 
 impl SqliteStore {
     /// Opens the store in the file `path`, after making the file (mode 0600), its directory (0700) and its tables
-    /// where they are missing. Waits up to 5 s for other processes.
+    /// where they are missing. A file that is damaged, or no database, is put aside first. Waits up to 5 s for other
+    /// processes.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unavailable`] if the directory or file cannot be made or written, [`StoreError::Corrupt`] if
-    /// the file is no database, [`StoreError::Newer`] if a newer Aegis made it, [`StoreError::Busy`].
+    /// [`StoreError::Unavailable`] if the directory or file cannot be made or written, [`StoreError::Newer`] if a newer Aegis made it, [`StoreError::Busy`].
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let connection = open::open(path)?;
-        Ok(Self { path: path.to_owned(), connection: Mutex::new(connection) })
+        Ok(Self { path: path.to_owned(), opened: Mutex::new(Opened::open(path)?) })
     }
 
-    fn connection(&self) -> MutexGuard<'_, Connection> {
+    /// The connection to the file that stands at the path now.
+    fn opened(&self) -> Result<MutexGuard<'_, Opened>, StoreError> {
         // A thread that panicked left no open transaction: dropping one rolls it back.
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if opened.identity != damage::Identity::of(&self.path) {
+            *opened = Opened::open(&self.path)?;
+        }
+        Ok(opened)
     }
 
     fn read<T>(&self, run: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, StoreError> {
-        run(&self.connection()).map_err(|fault| fault.at(&self.path))
+        run(&self.opened()?.connection).map_err(|fault| fault.at(&self.path))
     }
 
     fn write<T>(
@@ -113,8 +127,14 @@ impl SqliteStore {
         sync: Sync,
         run: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
-        let mut connection = self.connection();
-        transact(&mut connection, sync, run).map_err(|fault| fault.at(&self.path))
+        transact(&mut self.opened()?.connection, sync, run).map_err(|fault| fault.at(&self.path))
+    }
+}
+
+impl Opened {
+    fn open(path: &Path) -> Result<Self, StoreError> {
+        let connection = damage::open_or_replace(path)?;
+        Ok(Self { connection, identity: damage::Identity::of(path) })
     }
 }
 
@@ -242,6 +262,20 @@ impl Store for SqliteStore {
         self.write(Sync::Process, |tx| keys::set_version(tx, path, stamp, version))
     }
 
+    fn is_complete(&self) -> Result<bool, StoreError> {
+        self.read(|db| {
+            Ok(db.pragma_query_value(None, "application_id", |row| row.get::<_, i32>(0))? == COMPLETE)
+        })
+    }
+
+    fn set_complete(&self) -> Result<(), StoreError> {
+        self.write(Sync::Power, |tx| Ok(tx.pragma_update(None, "application_id", COMPLETE)?))
+    }
+
+    fn replace_damaged(&self) -> Result<Option<PathBuf>, StoreError> {
+        damage::replace(&self.path)
+    }
+
     fn check(&self) -> Result<(), StoreError> {
         self.read(|db| {
             let transaction = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
@@ -261,8 +295,18 @@ mod tests {
         let store = SqliteStore::open(&directory.path().join("aegis.db")).unwrap();
         store.set_claude_version(Path::new("/old"), "1", "2.1.0").unwrap();
         // The database's own limit, in pages; SQLite fails with the same code as for the disk's.
-        let pages: i64 = store.connection().pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
-        store.connection().pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+        let pages: i64 = store
+            .opened()
+            .unwrap()
+            .connection
+            .pragma_query_value(None, "page_count", |row| row.get(0))
+            .unwrap();
+        store
+            .opened()
+            .unwrap()
+            .connection
+            .pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
+            .unwrap();
         let long = "x".repeat(100_000);
         let full = store.set_claude_version(Path::new("/new"), "1", &long);
         assert!(matches!(full, Err(StoreError::Unavailable { .. })));
@@ -274,7 +318,7 @@ mod tests {
     fn a_read_only_store_is_unavailable() {
         let directory = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(&directory.path().join("aegis.db")).unwrap();
-        store.connection().pragma_update(None, "query_only", true).unwrap();
+        store.opened().unwrap().connection.pragma_update(None, "query_only", true).unwrap();
         assert!(matches!(store.check(), Err(StoreError::Unavailable { .. })));
         assert!(matches!(store.release_key("key"), Err(StoreError::Unavailable { .. })));
         assert_eq!(store.live_sessions().unwrap(), []);
