@@ -1,6 +1,7 @@
 //! Everything around a session breaks, at points that are named and at random ones. A test that begins with `t` and a
 //! number reproduces a class of incidents that peers of Aegis had.
 
+mod disks;
 mod kills;
 mod points;
 mod stewards;
