@@ -35,6 +35,18 @@ impl Timestamp {
         self.0.as_millisecond()
     }
 
+    /// Gives the next time after this one at which clocks in the zone (a name of the IANA database) show this hour and
+    /// minute; `None` for a zone or a time of day that there is not.
+    #[must_use]
+    pub fn next_at(self, hour: i8, minute: i8, zone: &str) -> Option<Self> {
+        let zone = jiff::tz::TimeZone::get(zone).ok()?;
+        let time = jiff::civil::Time::new(hour, minute, 0, 0).ok()?;
+        let today = self.0.to_zoned_datetime(zone.clone()).date();
+        let at = |day: jiff::civil::Date| Some(day.to_datetime(time).to_zoned_datetime(zone.clone()).ok()?.timestamp());
+        let first = at(today)?;
+        Some(Self(if first > self.0 { first } else { at(today.tomorrow().ok()?)? }))
+    }
+
     /// Gives the whole milliseconds from `earlier` to this time, zero if it is not earlier.
     #[must_use]
     pub fn millis_since(self, earlier: Self) -> u64 {

@@ -43,7 +43,7 @@ async fn open_asks(driver: &Driver, id: &str, count: usize) -> Vec<Ask> {
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
-async fn three_subagents_are_answered_by_two_clients_each_once(
+async fn t7_three_subagents_are_answered_by_two_clients_each_once(
     #[values("2.1.197", "2.1.330")] version: &str,
 ) {
     let lab = Lab::new(version, three_agents()).await;
@@ -69,7 +69,7 @@ async fn three_subagents_are_answered_by_two_clients_each_once(
 
 /// In 2.1.330 subagents run in the background and show no dialog while a hook waits.
 #[tokio::test(flavor = "multi_thread")]
-async fn one_of_several_answered_in_the_terminal_closes_as_such() {
+async fn t7_one_of_several_answered_in_the_terminal_closes_as_such() {
     let lab = Lab::new("2.1.197", three_agents()).await;
     let driver = Driver::new(&lab);
     let id = driver.idle().await;
@@ -133,7 +133,7 @@ async fn an_approval_is_for_exactly_what_was_shown(#[values("2.1.197", "2.1.330"
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
-async fn questions_are_answered_by_choice_and_by_text(#[values("2.1.197", "2.1.330")] version: &str) {
+async fn t8_questions_are_answered_by_choice_and_by_text(#[values("2.1.197", "2.1.330")] version: &str) {
     let one = || Question::new("Which colour?", "Colour", ["Red", "Blue"]);
     let two = || Question::new("Which parts?", "Parts", ["Cache", "Log", "Retry"]).multi();
     let script = Script::new()

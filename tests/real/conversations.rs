@@ -36,7 +36,7 @@ async fn resume(driver: &Driver, from: &str) -> Result<String, aegis::domain::Op
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
-async fn clear_resume_and_fork_keep_the_chain(#[values("2.1.197", "2.1.330")] version: &str) {
+async fn t9_clear_resume_and_fork_keep_the_chain(#[values("2.1.197", "2.1.330")] version: &str) {
     let lab = Lab::new(version, script()).await;
     let driver = Driver::new(&lab);
     let id = driver.idle().await;
@@ -85,7 +85,7 @@ async fn clear_resume_and_fork_keep_the_chain(#[values("2.1.197", "2.1.330")] ve
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
-async fn two_sessions_in_one_directory_never_swap(#[values("2.1.197", "2.1.330")] version: &str) {
+async fn t9_two_sessions_in_one_directory_never_swap(#[values("2.1.197", "2.1.330")] version: &str) {
     let lab = Lab::new(version, script()).await;
     let driver = Driver::new(&lab);
     let (one, two) = tokio::join!(driver.idle(), driver.idle());

@@ -57,7 +57,7 @@ fn received(lab: &Lab, text: &str) -> usize {
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_prompt_reaches_the_model_as_it_was_sent(#[values("2.1.197", "2.1.330")] version: &str) {
+async fn t1_a_prompt_reaches_the_model_as_it_was_sent(#[values("2.1.197", "2.1.330")] version: &str) {
     let lab = Lab::new(version, Script::new().on("", [Reply::text("Heard.")])).await;
     let driver = Driver::new(&lab);
     let id = driver.idle().await;
@@ -85,7 +85,7 @@ async fn a_prompt_reaches_the_model_as_it_was_sent(#[values("2.1.197", "2.1.330"
 #[case::large(64 << 10)]
 #[case::huge(1 << 20)]
 #[tokio::test(flavor = "multi_thread")]
-async fn a_long_prompt_arrives_whole(#[values("2.1.197", "2.1.330")] version: &str, #[case] bytes: usize) {
+async fn t1_a_long_prompt_arrives_whole(#[values("2.1.197", "2.1.330")] version: &str, #[case] bytes: usize) {
     let script = Script::new()
         .on("", [Reply::text("Heard.")])
         .on("HOLD", [Reply::text("Held.").held("go", aegis::rehearsal::api::HoldAt::End)]);
@@ -204,7 +204,7 @@ fn mentions(lab: &Lab, text: &str) -> usize {
 #[case::escape("\u{1b}c")]
 #[case::blank(" \n\t ")]
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_terminal_would_act_on_is_refused(#[case] text: &str) {
+async fn t1_what_a_terminal_would_act_on_is_refused(#[case] text: &str) {
     let lab = Lab::new("2.1.330", Script::new()).await;
     let driver = Driver::new(&lab);
     let id = driver.idle().await;

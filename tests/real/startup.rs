@@ -121,7 +121,7 @@ async fn an_unknown_api_key_is_asked_about(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_subscription_limit_tells_when_it_lifts_and_its_menu_goes() {
+async fn t19_a_subscription_limit_tells_when_it_lifts_and_its_menu_goes() {
     let reset = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() + 7200;
     let limit = Reply::error(429)
         .header("anthropic-ratelimit-unified-status", "rejected")

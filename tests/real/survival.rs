@@ -24,7 +24,7 @@ fn bash(command: &str) -> Reply {
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
-async fn sessions_outlive_servers(#[values("2.1.197", "2.1.330")] version: &str) {
+async fn t11_sessions_outlive_servers(#[values("2.1.197", "2.1.330")] version: &str) {
     let script = Script::new()
         .on("WORK", [Reply::text("Worked.").held("go", HoldAt::Start)])
         .on("TOUCH", [bash("touch touched"), Reply::text("Touched.")]);
@@ -80,7 +80,7 @@ async fn sessions_outlive_servers(#[values("2.1.197", "2.1.330")] version: &str)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_servers_agree_and_the_second_takes_over() {
+async fn t15_two_servers_agree_and_the_second_takes_over() {
     let lab = Lab::new("2.1.330", Script::new().on("", [Reply::text("Heard.")])).await;
     let driver = Driver::new(&lab);
     let id = driver.idle().await;
@@ -119,7 +119,7 @@ async fn two_servers_agree_and_the_second_takes_over() {
 
 #[rstest]
 #[tokio::test(flavor = "multi_thread")]
-async fn the_same_key_has_one_effect(#[values("2.1.197", "2.1.330")] version: &str) {
+async fn t4_the_same_key_has_one_effect(#[values("2.1.197", "2.1.330")] version: &str) {
     let lab = Lab::new(version, Script::new().on("", [Reply::text("Heard.")])).await;
     let drivers: Vec<_> = (0..10).map(|_| Driver::new(&lab)).collect();
     let create = |driver: &Driver| {

@@ -79,23 +79,30 @@ impl Server {
         let _ = self.input.lock().await.write_all(format!("{message}\n").as_bytes()).await;
     }
 
-    async fn ask(&self, method: &str, params: Value) -> Option<oneshot::Receiver<Value>> {
+    async fn ask(&self, method: &str, params: Value) -> Option<(u64, oneshot::Receiver<Value>)> {
         let id = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
         let (answer, due) = oneshot::channel();
         self.pending.lock().unwrap().as_mut()?.insert(id, answer);
         self.say(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})).await;
-        Some(due)
+        Some((id, due))
     }
 
     /// The answer; none if the server is gone before it.
     async fn request(&self, method: &str, params: Value) -> Option<Value> {
-        let due = self.ask(method, params).await?;
+        let (_, due) = self.ask(method, params).await?;
         tokio::time::timeout(PATIENCE, due).await.expect("the server answers in time").ok()
     }
 
-    /// Starts a call without waiting for its answer.
-    pub async fn begin(&self, tool: &str, arguments: Value) {
-        self.ask("tools/call", json!({"name": tool, "arguments": arguments})).await;
+    /// Starts a call without waiting for its answer, and gives its number.
+    pub async fn begin(&self, tool: &str, arguments: Value) -> u64 {
+        let asked = self.ask("tools/call", json!({"name": tool, "arguments": arguments})).await;
+        asked.expect("the server lives").0
+    }
+
+    /// Says that the answer to a call is not wanted any more.
+    pub async fn cancel(&self, call: u64) {
+        let params = json!({"requestId": call, "reason": "the client's own limit"});
+        self.say(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params})).await;
     }
 
     /// Calls a tool.

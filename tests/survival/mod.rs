@@ -2,11 +2,14 @@
 //! number reproduces a class of incidents that peers of Aegis had.
 
 mod disks;
+mod identity;
 mod kills;
 mod points;
 mod stewards;
 mod stopped;
 mod storage;
+mod versions;
+mod waiting;
 
 use aegis::app::App;
 use aegis::engine::steward;
