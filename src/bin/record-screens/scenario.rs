@@ -8,6 +8,13 @@ use serde_json::{Value, json};
 /// An input box that takes keys: its prompt is followed by a no-break space.
 const READY: &str = "^❯\u{a0}";
 
+/// Control-C.
+pub(crate) const CTRL_C: &[u8] = b"\x03";
+/// Tab.
+pub(crate) const TAB: &[u8] = b"\t";
+/// Arrow right.
+pub(crate) const RIGHT: &[u8] = b"\x1b[C";
+
 /// One case.
 #[derive(Clone, Debug)]
 pub(crate) struct Scenario {
@@ -135,6 +142,12 @@ impl Scenario {
     /// The model answers so to a prompt with this text.
     pub(crate) fn answers(mut self, on: &'static str, replies: impl IntoIterator<Item = Reply>) -> Self {
         self.script = self.script.on(on, replies);
+        self
+    }
+
+    /// The model suggests this as the next prompt.
+    pub(crate) fn suggests(mut self, prompt: &'static str) -> Self {
+        self.script = self.script.suggestion(prompt);
         self
     }
 
