@@ -14,8 +14,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Fault;
 
-/// How long a screen may take to come. A cold start on a loaded machine took ten seconds; the rest is room.
-const PATIENCE: Duration = Duration::from_secs(25);
+/// How long a screen may take to come. Claude Code says after 20 s that the API is silent; the rest is room.
+const PATIENCE: Duration = Duration::from_secs(40);
 
 /// How long a screen has to stay as it is to count as drawn to its end: the program draws late parts (tips, the
 /// effort level) up to 200 ms after the box.

@@ -1,6 +1,5 @@
 //! What stands between the start and the first prompt.
 
-use aegis::claude::keys;
 use serde_json::{Value, json};
 
 use crate::scenario::{Scenario, Set, case};
@@ -47,11 +46,6 @@ pub(super) fn cases() -> Vec<Scenario> {
             .var("IS_SANDBOX", "1")
             .until("Yes, I accept"),
         not_onboarded("not-onboarded").until("looks best"),
-        not_onboarded("login")
-            .set(Set::Without("ANTHROPIC_API_KEY"))
-            .until("looks best")
-            .press(keys::ENTER)
-            .until("Select login method"),
         case("inline-idle").set(Set::Inline).ready(),
         case("promotion").since("2.1.260").set(Set::Promotions).until("Not now"),
         case("accept-edits").arguments(&["--permission-mode", "acceptEdits"]).ready(),
