@@ -13,6 +13,15 @@ use super::fixture::Recorded;
 use super::scenario::{Scenario, Set, Step};
 use super::terminal::Terminal;
 
+/// Variables of every case. Frames are marked, so that none is read half-drawn. The API is on loopback; whatever else
+/// the program would reach meets a proxy that is not there, and leaves no note of it on the screen.
+const ALWAYS: [(&str, &str); 4] = [
+    ("CLAUDE_CODE_FORCE_SYNC_OUTPUT", "1"),
+    ("CLAUDE_CODE_DISABLE_OFFICIAL_MARKETPLACE_AUTOINSTALL", "1"),
+    ("HTTPS_PROXY", "http://127.0.0.1:9"),
+    ("NO_PROXY", "127.0.0.1"),
+];
+
 /// Plays a case and returns what stands on the screen at its end.
 pub(crate) async fn play(scenario: &Scenario, claude: &Claude, size: (u16, u16)) -> Result<Recorded, Fault> {
     let api = ScriptedApi::start(scenario.script.clone()).await?;
@@ -47,7 +56,10 @@ fn expression(text: &str) -> Result<Regex, Fault> {
 /// The home as the case wants it, and the files of its project.
 fn home(scenario: &Scenario, url: &str, root: &Path) -> Result<ScratchHome, Fault> {
     let project = root.join("proj");
-    let mut builder = ScratchHome::builder(url).var("CLAUDE_CODE_FORCE_SYNC_OUTPUT", "1");
+    let mut builder = ScratchHome::builder(url);
+    for (name, value) in ALWAYS {
+        builder = builder.var(name, value);
+    }
     if !scenario.set.iter().any(|set| matches!(set, Set::Untrusted)) {
         builder = builder.trust(&project);
     }

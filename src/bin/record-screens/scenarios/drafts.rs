@@ -53,12 +53,10 @@ pub(super) fn cases() -> Vec<Scenario> {
         palette("palette-moved").press(keys::DOWN).press(keys::DOWN).until("add-dir"),
         case("palette-files").project("a.txt", "alpha\n").ready().press("@").until(r"a\.txt"),
         case("help").ready().press("?").until("for commands"),
-        // Suggestions come only with the traffic that is off elsewhere; a proxy that is not there keeps it here.
+        // Suggestions come only with the traffic that is off elsewhere.
         case("suggestion")
             .set(Set::Without("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC"))
             .var("CLAUDE_CODE_ENABLE_PROMPT_SUGGESTION", "1")
-            .var("HTTPS_PROXY", "http://127.0.0.1:9")
-            .var("NO_PROXY", "127.0.0.1")
             .suggests("run the tests")
             .asks("hello", [Reply::text("Hello from the model.")])
             .answers("again", [Reply::text("Hello again.")])

@@ -59,7 +59,7 @@ pub(super) fn cases() -> Vec<Scenario> {
         case("permission-held-back")
             .asks("make it", [make().held("go", HoldAt::Start)])
             .asked("make it")
-            .ready()
+            .sees("^❯\u{a0}")
             .press("abc")
             .sees("❯\u{a0}abc")
             .release("go")

@@ -49,6 +49,10 @@ pub(super) fn cases() -> Vec<Scenario> {
         case("inline-idle").set(Set::Inline).ready(),
         case("promotion").since("2.1.260").set(Set::Promotions).until("Not now"),
         case("accept-edits").arguments(&["--permission-mode", "acceptEdits"]).ready(),
+        case("auto-mode-consent")
+            .before("2.1.197")
+            .arguments(&["--permission-mode", "auto"])
+            .until("Enable auto mode"),
         case("plan-mode").arguments(&["--permission-mode", "plan"]).ready(),
     ]
 }

@@ -64,15 +64,17 @@ pub(super) fn finished() -> Vec<Scenario> {
             .until("(?i)resume session"),
         limited("rate-limit").until("You've hit your|limit reached"),
         case("auto-mode")
+            .since("2.1.220")
             .arguments(&["--permission-mode", "auto"])
             .asks("hello", [Reply::text("Hello from the model.")])
             .sees(FINISHED)
             .ready(),
+        // 2.1.260 offers it before the permission dialog is answered.
         case("promotion-after-permission")
-            .since("2.1.260")
+            .since("2.1.300")
             .set(Set::Promotions)
             .asks("make it", [bash("touch made-it && echo hi"), Reply::text("All done.")])
-            .until("Not now|Do you want to proceed")
+            .until("Do you want to proceed")
             .press(keys::ENTER)
             .until("Not now"),
     ]
@@ -88,7 +90,7 @@ pub(super) fn working() -> Vec<Scenario> {
         // Without motion the text does not come in pieces; the line above the box counts its tokens.
         calm(said("working-streaming-reduced")).sees(r"^● \p{Lu}\S*… \(\d+s · ↓"),
         // The program's own patience with a silent API is 20 s.
-        said("api-silent").sees("Waiting for API response|will retry in"),
+        said("api-silent").since("2.1.260").sees("Waiting for API response|will retry in"),
         streaming("working-with-draft").press("typing while busy").sees("typing while busy"),
         streaming("queued-while-streaming").enter("queued one").sees(queued),
         tool("working-tool", SLEEP).before("2.1.260"),
@@ -142,9 +144,6 @@ fn limited(name: &'static str) -> Scenario {
         .header("retry-after", "7200");
     case(name)
         .set(Set::Without("ANTHROPIC_API_KEY"))
-        // An account is asked about elsewhere; a proxy that is not there keeps that here.
-        .var("HTTPS_PROXY", "http://127.0.0.1:9")
-        .var("NO_PROXY", "127.0.0.1")
         .var("CLAUDE_CODE_OAUTH_TOKEN", "sk-ant-oat01-rehearsal-opens-nothing")
         .asks("go on", [limit])
 }
