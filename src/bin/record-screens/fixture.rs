@@ -66,6 +66,11 @@ impl Fixture {
             .is_some_and(|(one, _)| one == case)
     }
 
+    /// Whether it is recorded already.
+    pub(crate) fn exists(&self) -> bool {
+        self.directory.join("screen.ansi").is_file()
+    }
+
     /// Writes the screen and what the rules read on it.
     pub(crate) fn write(&self, recorded: &Recorded) -> Result<(), Fault> {
         let bytes = neutral(&recorded.bytes, &recorded.scratch)?;

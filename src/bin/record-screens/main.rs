@@ -43,6 +43,9 @@ struct Args {
     /// Columns and rows, such as 80x24; may be given more than once.
     #[arg(long = "size", value_parser = fixture::size, default_values = ["80x24", "120x40"])]
     sizes: Vec<(u16, u16)>,
+    /// Leaves alone what is recorded already.
+    #[arg(long)]
+    missing: bool,
     /// Prints what is recorded already, and records nothing.
     #[arg(long)]
     show: bool,
@@ -80,6 +83,9 @@ async fn run(args: &Args, path: &OsString) -> Result<bool, Fault> {
     for size in &args.sizes {
         for scenario in &chosen {
             let place = Fixture::new(&claude.version, scenario.case, *size);
+            if args.missing && place.exists() {
+                continue;
+            }
             let recorded = match stage::play(scenario, &claude, *size).await {
                 Ok(screen) => place.write(&screen),
                 Err(error) => Err(error),
