@@ -27,7 +27,7 @@ pub(super) enum Rule {
     /// `› stashed` in the footer (2.1.197), above the box `› Stashed (auto-restores after submit)` (2.1.150) or
     /// `draft stashed` (2.1.330).
     Stashed,
-    /// `Enter to confirm · Esc to cancel` and its kin: keys and what they do.
+    /// `Enter to confirm · Esc to cancel` and its kin: keys and what they do. 2.1.150 writes `ctrl-g`.
     Hint,
     /// The upper rule of a box whose draft is scrolled.
     Cut,
@@ -65,7 +65,7 @@ impl Rule {
         (Self::Stashed, r"(?:› stashed|draft stashed)\s*$|^ {2}› Stashed \("),
         (
             Self::Hint,
-            r"(?i)^ *(?:press )?(?:enter|esc|space|tab|shift\+tab|ctrl\+\w|type|tab/arrow keys|[←→↑↓/]+|[a-z])(?:/\S+)? (?:to|twice to)\b",
+            r"(?i)^ *(?:press )?(?:enter|esc|space|tab|shift\+tab|ctrl[+-]\w|type|tab/arrow keys|[←→↑↓/]+|[a-z])(?:/\S+)? (?:to|twice to)\b",
         ),
         (Self::Cut, r"^─+ ↑ \d+ more ─"),
         (Self::More, r"^[↑↓] \d+ more"),
