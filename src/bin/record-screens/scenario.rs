@@ -169,7 +169,7 @@ impl Scenario {
 
     /// Types a line, waits until the box shows it, and presses Enter.
     pub(crate) fn enter(self, line: &'static str) -> Self {
-        self.press(line).sees(&regex::escape(line)).press(keys::ENTER)
+        self.press(line).sees(regex::escape(line)).press(keys::ENTER)
     }
 
     /// Waits until the screen matches, and stays as it is.

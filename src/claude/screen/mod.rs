@@ -54,6 +54,9 @@ pub struct Reading {
 /// Right-aligned hints stand at least this far in; 2.1.330 puts them between the history and the box.
 const RIGHT_ALIGNED: usize = 30;
 
+/// Under a tool that runs for some seconds; 2.1.220 leaves it there when the tool is interrupted.
+const BACKGROUND_HINT: &str = "(ctrl+b to run in background)";
+
 /// How far above the box a spinner can be: queued messages and a task list stand between.
 const LIVE_ROWS: usize = 24;
 
@@ -122,6 +125,7 @@ fn spins(row: &str) -> bool {
 fn last_said<'a>(above: &[&'a str]) -> Option<&'a str> {
     above.iter().copied().find(|row| {
         let text = row.trim_start();
-        !text.is_empty() && row.chars().take_while(|c| *c == ' ').count() < RIGHT_ALIGNED
+        let hint = text.is_empty() || text.starts_with(BACKGROUND_HINT);
+        !hint && row.chars().take_while(|c| *c == ' ').count() < RIGHT_ALIGNED
     })
 }
