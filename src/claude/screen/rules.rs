@@ -9,7 +9,8 @@ pub(super) enum Rule {
     /// `✢ Doodling… (2s · ↓ 42 tokens)`: an ellipsis; a finished turn has a past tense and none.
     /// With reduced motion the glyph is `●`, like that of an answer; then only one capitalised word counts.
     Spinner,
-    /// `✻ API error · Retrying in 1s · attempt 2/10`, `✻ Waiting for API response · will retry in 4m 40s · …`.
+    /// `✻ API error · Retrying in 1s · attempt 2/10`; small, and `retrying…` at last, in 2.1.330. Since 2.1.260 also
+    /// `✻ Waiting for API response · will retry in 4m 40s · check your network`.
     Retry,
     /// `⎿  Retrying in 1s · attempt 1/2` over the spinner, in a row of its own or below the error's name (2.1.150).
     RetryNote,
@@ -52,7 +53,7 @@ impl Rule {
             Self::Spinner,
             r"^(?:[·✢✳*✶✻✽∗] \S[^…]{0,60}|● (?:\p{Lu}[^\s…]*|Compacting conversation))…( \(.*\)?)?$",
         ),
-        (Self::Retry, r"^[·✢✳*✶✻✽●∗] .* · (?:Retrying|will retry) in \d+"),
+        (Self::Retry, r"^[·✢✳*✶✻✽●∗] .* · (?:[Rr]etrying(?: in \d+|…)|will retry in \d+)"),
         (Self::RetryNote, r"^ {2}[⎿ ][ \u{a0}]{2}(Retrying in \d+\w* · attempt \d+/\d+)"),
         (Self::Busy, r"\besc to (?:int|…)"),
         (Self::Interrupted, r"^\s*⎿?\s*Interrupted( ·|$)"),

@@ -101,6 +101,7 @@ fn a_finished_turn_does_not_work_and_a_spinner_does() {
         ("· Imagining… (2s · ↓ 19 tokens)", true),
         ("✶ Compacting conversation…", true),
         ("✻ API error · Retrying in 1s · attempt 2/10", true),
+        ("✻ 529 Overloaded · retrying… · attempt 1/1", true),
         ("✻ Waiting for API response · will retry in 4m 40s · check your network", true),
         ("● I think so…", false),
         ("  · Doodling… (2s)", false),

@@ -36,9 +36,10 @@ pub(super) fn finished() -> Vec<Scenario> {
         case("imitation-at-end").asks("imitate", [Reply::text(IMITATION)]).sees(FINISHED).ready(),
         case("model-list").asks("list", [Reply::text(lists)]).sees(FINISHED).ready(),
         case("api-error").asks("fail", [Reply::error(400)]).sees("API Error").ready(),
-        retrying("api-retry", "2").sees("Retrying in"),
+        retrying("api-retry", "2").sees("[Rr]etrying in"),
         // The last attempt names the error.
-        retrying("api-retry-last", "1").sees("Retrying in"),
+        retrying("api-retry-last", "1").sees("[Rr]etrying in"),
+        retrying("api-overloaded", "1").sees("API Error:").ready(),
         streaming("interrupted").press(keys::ESCAPE).until("Interrupted"),
         thinking("interrupted-early").press(keys::ESCAPE).until("^❯\u{a0}think about it"),
         tool("interrupted-tool", SLEEP).before("2.1.260").press(keys::ESCAPE).until("Interrupted"),
@@ -64,7 +65,7 @@ pub(super) fn finished() -> Vec<Scenario> {
             .until("(?i)resume session"),
         limited("rate-limit").until("You've hit your|limit reached"),
         case("auto-mode")
-            .since("2.1.220")
+            .since("2.1.197")
             .arguments(&["--permission-mode", "auto"])
             .asks("hello", [Reply::text("Hello from the model.")])
             .sees(FINISHED)
