@@ -42,7 +42,7 @@ pub(super) fn finished() -> Vec<Scenario> {
         retrying("api-overloaded", "1").sees("API Error:").ready(),
         streaming("interrupted").press(keys::ESCAPE).until("Interrupted"),
         thinking("interrupted-early").press(keys::ESCAPE).until("^❯\u{a0}think about it"),
-        tool("interrupted-tool", SLEEP).before("2.1.260").press(keys::ESCAPE).until("Interrupted"),
+        tool("interrupted-tool", SLEEP).before("2.1.330").press(keys::ESCAPE).until("Interrupted"),
         tool("interrupted-tool-running", WORK).press(keys::ESCAPE).until("Interrupted"),
         hello("transcript-view").sees(FINISHED).ready().press(b"\x0f").until("detailed transcript"),
         hello("rewind")
@@ -90,13 +90,13 @@ pub(super) fn working() -> Vec<Scenario> {
         streaming("working-streaming"),
         // Without motion the text does not come in pieces; the line above the box counts its tokens.
         calm(said("working-streaming-reduced")).sees(r"^● \p{Lu}\S*… \(\d+s · ↓"),
-        // The program's own patience with a silent API is 20 s.
-        said("api-silent").since("2.1.260").sees("Waiting for API response|will retry in"),
+        // The program's own patience with a silent API is 20 s; in 2.1.330 it is longer than ours.
+        said("api-silent").since("2.1.260").before("2.1.330").sees("Waiting for API response"),
         streaming("working-with-draft").press("typing while busy").sees("typing while busy"),
         streaming("queued-while-streaming").enter("queued one").sees(queued),
-        tool("working-tool", SLEEP).before("2.1.260"),
+        tool("working-tool", SLEEP).before("2.1.330"),
         tool("working-tool-running", WORK),
-        tool("queued-while-tool", SLEEP).before("2.1.260").enter("queued two").sees(queued),
+        tool("queued-while-tool", SLEEP).before("2.1.330").enter("queued two").sees(queued),
         tool("queued-while-tool-running", WORK).enter("queued two").sees(queued),
     ]
 }
