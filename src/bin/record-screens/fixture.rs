@@ -144,3 +144,26 @@ fn neutral(bytes: &[u8], scratch: &Path) -> Result<Vec<u8>, Fault> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fixture_keeps_its_width_and_tells_no_path() {
+        let scratch = Path::new("/tmp/scr-AbCdEfGh");
+        let text = "in /tmp/scr-AbCdEfGh/proj, said by /tmp/scr-AbCdEfGh/home/tmp/x";
+        let got = String::from_utf8(neutral(text.as_bytes(), scratch).unwrap()).unwrap();
+        assert_eq!(got, "in /home/user/work--/proj, said by /home/user/work--/home/tmp/x");
+        for telling in ["at /tmp/other", "/root/.npm", "projects/-tmp-scr-AbCdEfGh-proj"] {
+            assert!(neutral(telling.as_bytes(), scratch).is_err(), "{telling}");
+        }
+        assert!(neutral(b"", Path::new("/tmp/s")).is_err());
+    }
+
+    #[test]
+    fn a_size_is_columns_and_rows() {
+        assert_eq!(size("80x24"), Ok((80, 24)));
+        assert!(["80", "80x", "x24", "80x24x1", "-1x2"].iter().all(|text| size(text).is_err()));
+    }
+}

@@ -12,6 +12,7 @@
 //! ```
 //!
 //! A new case is one entry of a table in `scenarios/`.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod fixture;
 mod scenario;
