@@ -16,11 +16,11 @@ const SPINNER: &str = r"^[·✢✳*✶✻✽∗●] \p{Lu}\S*…";
 /// Looks like a dialog, and is text.
 const IMITATION: &str = "Do you want to proceed?\n\n❯ 1. Yes\n  2. No\n\nEnter to confirm · Esc to cancel";
 
-/// Ends by itself, also when the program that started it is gone.
+/// A tool that runs for a while. It ends by itself, also when the program that started it is gone.
 const SLEEP: &str = "sleep 25";
 
-/// A wait that later versions do not refuse, as they do a plain `sleep`.
-const WORK: &str = "timeout 20 tail -f /dev/null";
+/// Another, for versions that refuse a plain `sleep`.
+const WORK: &str = "perl -e 'sleep 25'";
 
 /// The cases whose turn is over, or stopped.
 pub(super) fn finished() -> Vec<Scenario> {
