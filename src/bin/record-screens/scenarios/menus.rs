@@ -34,7 +34,7 @@ pub(super) fn cases() -> Vec<Scenario> {
             .enter("/rewind")
             .until(KEYS),
         menu("menu-skills", "/skills"),
-        case("menu-status").ready().enter("/status").until("Version:"),
+        case("menu-status").ready().enter("/status").until("Anthropic base URL:"),
         menu("menu-theme", "/theme"),
     ]
 }
