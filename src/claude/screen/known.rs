@@ -39,7 +39,8 @@ pub enum Place {
     Anywhere,
 }
 
-const BOTH: &[&str] = &["2.1.197", "2.1.330"];
+/// Every release that screens are recorded of.
+const ALL: &[&str] = &["2.1.150", "2.1.197", "2.1.220", "2.1.260", "2.1.300", "2.1.330"];
 
 const fn row(
     id: &'static str,
@@ -66,39 +67,56 @@ impl Known {
 
 /// The table.
 pub static KNOWN: &[Known] = &[
-    row("trust", DialogKind::Trust, r"^Accessing workspace:", BOTH).consent("Yes, I trust this folder"),
-    row("bypass", DialogKind::Other, r"^WARNING: Claude Code running in Bypass Permissions mode", BOTH)
+    row("trust", DialogKind::Trust, r"^Accessing workspace:", ALL).consent("Yes, I trust this folder"),
+    row("bypass", DialogKind::Other, r"^WARNING: Claude Code running in Bypass Permissions mode", ALL)
         .consent("Yes, I accept"),
-    row("api-key", DialogKind::Other, r"^Detected a custom API key in your environment", BOTH).consent("Yes"),
-    row("theme", DialogKind::Other, r"^Choose the text style that looks best", BOTH).at(Place::Anywhere),
+    row("api-key", DialogKind::Other, r"^Detected a custom API key in your environment", ALL).consent("Yes"),
+    row("theme", DialogKind::Other, r"^Choose the text style that looks best", ALL).at(Place::Anywhere),
     row("login", DialogKind::Other, r"^Select login method:", &["2.1.197"]),
     row("security-notes", DialogKind::Other, r"^Security notes:", &["2.1.197"]),
     // Its first option starts a paid turn.
-    row("settings-error", DialogKind::Other, r"^Settings Error$", BOTH)
+    row("settings-error", DialogKind::Other, r"^Settings Error$", ALL)
         .harmless("Continue without these settings"),
-    row("settings-warning", DialogKind::Other, r"^Settings Warning$", BOTH).harmless("Continue"),
-    row("project-mcp", DialogKind::Other, r"^(\d+ )?[Nn]ew MCP servers? found in this project", BOTH),
-    row("imports", DialogKind::Other, r"^Allow external CLAUDE\.md file imports\?", BOTH)
+    row("settings-warning", DialogKind::Other, r"^Settings Warning$", ALL).harmless("Continue"),
+    row(
+        "project-mcp",
+        DialogKind::Other,
+        r"^(\d+ )?[Nn]ew MCP servers? found in (this project|\.mcp\.json)",
+        ALL,
+    ),
+    row("imports", DialogKind::Other, r"^Allow external CLAUDE\.md file imports\?", ALL)
         .harmless("No, disable external imports")
         .consent("Yes, allow external imports"),
-    row("config-error", DialogKind::Other, r"^Configuration error$", BOTH),
-    row("fullscreen-promotion", DialogKind::Other, r"^Try the new fullscreen renderer\?", &["2.1.330"])
-        .harmless("Not now"),
+    row("config-error", DialogKind::Other, r"^Configuration [Ee]rror$", ALL),
+    row(
+        "fullscreen-promotion",
+        DialogKind::Other,
+        r"^Try the new fullscreen renderer\?",
+        &["2.1.260", "2.1.300", "2.1.330"],
+    )
+    .harmless("Not now"),
+    // Before 2.1.197 a session in auto mode begins with it.
+    row("auto-mode-consent", DialogKind::Other, r"^Enable auto mode\?$", &["2.1.150"]),
     row("auto-mode", DialogKind::Other, r"^Auto mode can't check actions in this session", &["2.1.330"]),
-    row("resume-picker", DialogKind::Other, r"^Resume session", BOTH),
-    row("rewind", DialogKind::Other, r"^Rewind$", BOTH),
-    row("rate-limit", DialogKind::Other, r"^What do you want to do\?$", &["2.1.197"])
-        .harmless("Stop and wait for limit to reset"),
+    row("resume-picker", DialogKind::Other, r"^Resume session", ALL),
+    row("rewind", DialogKind::Other, r"^Rewind$", ALL),
+    row(
+        "rate-limit",
+        DialogKind::Other,
+        r"^What do you want to do\?$",
+        &["2.1.150", "2.1.197", "2.1.220", "2.1.260", "2.1.300"],
+    )
+    .harmless("Stop and wait for limit to reset"),
     row("elicitation", DialogKind::Other, r"^MCP server .+ requests your input", &["2.1.197"]),
-    row("plan-none", DialogKind::Plan, r"^Exit plan mode\?", BOTH),
-    row("plan", DialogKind::Plan, r"^Claude has written up a plan and is ready to execute\.", BOTH)
+    row("plan-none", DialogKind::Plan, r"^Exit plan mode\?", ALL),
+    row("plan", DialogKind::Plan, r"^Claude has written up a plan and is ready to execute\.", ALL)
         .at(Place::Question),
-    row("question-review", DialogKind::Question, r"^Review your answers$", BOTH).at(Place::Anywhere),
+    row("question-review", DialogKind::Question, r"^Review your answers$", ALL).at(Place::Anywhere),
     row(
         "permission",
         DialogKind::Permission,
         r"^Do you want to (proceed|make|create|allow|overwrite|run|use|read|write|edit|fetch|search)\b",
-        BOTH,
+        ALL,
     )
     .at(Place::Question),
 ];

@@ -4,8 +4,8 @@
 //! The screen is the weakest evidence there is; what a reading means for a session is decided by its holder.
 //!
 //! `input` finds the input box, `dialog` is a dialog as a value, `detect` finds one, [`known`] is the
-//! table of those we have met, `rules` keeps the expressions. Every rule was measured on 2.1.197 (inline) and
-//! 2.1.330 (alternate screen); `tests/fixtures/screens/` holds the screens.
+//! table of those we have met, `rules` keeps the expressions. Every rule was measured on six releases from 2.1.150
+//! (inline) to 2.1.330 (alternate screen); `tests/fixtures/screens/` holds the screens, `record-screens` makes them.
 
 mod detect;
 mod dialog;
@@ -47,15 +47,21 @@ pub struct Reading {
     /// The permission mode as the footer names it: `manual`, `plan`, `accept edits`, `bypass permissions`.
     /// In its default mode 2.1.197 names none.
     pub mode: Option<String>,
-    /// A warning in the footer or a retry in the spinner line, as it reads.
+    /// A warning in the footer, or a retry in the spinner line or right above it, as it reads.
     pub notice: Option<String>,
 }
 
 /// Right-aligned hints stand at least this far in; 2.1.330 puts them between the history and the box.
 const RIGHT_ALIGNED: usize = 30;
 
+/// Under a tool that runs for some seconds; 2.1.220 leaves it there when the tool is interrupted.
+const BACKGROUND_HINT: &str = "(ctrl+b to run in background)";
+
 /// How far above the box a spinner can be: queued messages and a task list stand between.
 const LIVE_ROWS: usize = 24;
+
+/// Between the spinner and the note about a retry over it stands a blank row.
+const NOTE_ROWS: usize = 2;
 
 /// Reads a screen. Call it on whole frames only.
 #[must_use]
@@ -93,13 +99,22 @@ pub fn read(screen: &Screen) -> Reading {
         transcript: false,
         mode: found.as_ref().and_then(|_| footer.iter().find_map(|row| Rule::Mode.first_group(row))),
         notice: spinner
-            .filter(|row| Rule::Retry.matches(row))
-            .or(warning.as_ref())
-            .filter(|_| found.is_some())
-            .map(|row| row.trim().to_owned()),
+            .and_then(|_| retry(&above))
+            .or(warning.map(str::to_owned))
+            .filter(|_| found.is_some()),
         input: found.map(|found| found.input),
         dialog,
     }
+}
+
+/// What stands at the spinner, which `above` lists from the bottom, about a call that failed or does not come.
+fn retry(above: &[&str]) -> Option<String> {
+    let mut rows = above.iter().skip_while(|row| !spins(row));
+    let spinner = rows.next()?;
+    if Rule::Retry.matches(spinner) {
+        return Some(spinner.trim().to_owned());
+    }
+    rows.take(NOTE_ROWS).find_map(|row| Rule::RetryNote.first_group(row))
 }
 
 fn spins(row: &str) -> bool {
@@ -110,6 +125,7 @@ fn spins(row: &str) -> bool {
 fn last_said<'a>(above: &[&'a str]) -> Option<&'a str> {
     above.iter().copied().find(|row| {
         let text = row.trim_start();
-        !text.is_empty() && row.chars().take_while(|c| *c == ' ').count() < RIGHT_ALIGNED
+        let hint = text.is_empty() || text.starts_with(BACKGROUND_HINT);
+        !hint && row.chars().take_while(|c| *c == ' ').count() < RIGHT_ALIGNED
     })
 }

@@ -9,8 +9,11 @@ pub(super) enum Rule {
     /// `✢ Doodling… (2s · ↓ 42 tokens)`: an ellipsis; a finished turn has a past tense and none.
     /// With reduced motion the glyph is `●`, like that of an answer; then only one capitalised word counts.
     Spinner,
-    /// `✻ API error · Retrying in 1s · attempt 2/10`.
+    /// `✻ API error · Retrying in 1s · attempt 2/10`; small, and `retrying…` at last, in 2.1.330. Since 2.1.260 also
+    /// `✻ Waiting for API response · will retry in 4m 40s · check your network`.
     Retry,
+    /// `⎿  Retrying in 1s · attempt 1/2` over the spinner, in a row of its own or below the error's name (2.1.150).
+    RetryNote,
     /// The footer while a turn runs, cut short on narrow screens. Text streams without a spinner.
     Busy,
     Interrupted,
@@ -22,9 +25,10 @@ pub(super) enum Rule {
     Mode,
     /// `[Pasted text #1 +9 lines]`, `[Image #2]`.
     Chip,
-    /// `› stashed` in the footer (2.1.197), `draft stashed` above the box (2.1.330).
+    /// `› stashed` in the footer (2.1.197), above the box `› Stashed (auto-restores after submit)` (2.1.150) or
+    /// `draft stashed` (2.1.330).
     Stashed,
-    /// `Enter to confirm · Esc to cancel` and its kin: keys and what they do.
+    /// `Enter to confirm · Esc to cancel` and its kin: keys and what they do. 2.1.150 writes `ctrl-g`.
     Hint,
     /// The upper rule of a box whose draft is scrolled.
     Cut,
@@ -44,12 +48,13 @@ pub(super) enum Rule {
 
 impl Rule {
     /// Every rule with its expression.
-    pub(super) const ALL: [(Self, &'static str); 19] = [
+    pub(super) const ALL: [(Self, &'static str); 20] = [
         (
             Self::Spinner,
             r"^(?:[·✢✳*✶✻✽∗] \S[^…]{0,60}|● (?:\p{Lu}[^\s…]*|Compacting conversation))…( \(.*\)?)?$",
         ),
-        (Self::Retry, r"^[·✢✳*✶✻✽●∗] .* · Retrying in \d+"),
+        (Self::Retry, r"^[·✢✳*✶✻✽●∗] .* · (?:[Rr]etrying(?: in \d+|…)|will retry in \d+)"),
+        (Self::RetryNote, r"^ {2}[⎿ ][ \u{a0}]{2}(Retrying in \d+\w* · attempt \d+/\d+)"),
         (Self::Busy, r"\besc to (?:int|…)"),
         (Self::Interrupted, r"^\s*⎿?\s*Interrupted( ·|$)"),
         (Self::HeldBack, r"^ *Waiting for permission…"),
@@ -58,10 +63,10 @@ impl Rule {
         (Self::Transcript, r"Showing detailed transcript"),
         (Self::Mode, r"^ *[⏸⏵]+ (.+?)(?: mode)? on\b"),
         (Self::Chip, r"\[(?:Pasted text|Image) #\d+(?: \+\d+ lines)?\]"),
-        (Self::Stashed, r"(?:› stashed|draft stashed)\s*$"),
+        (Self::Stashed, r"(?:› stashed|draft stashed)\s*$|^ {2}› Stashed \("),
         (
             Self::Hint,
-            r"(?i)^ *(?:press )?(?:enter|esc|space|tab|shift\+tab|ctrl\+\w|type|tab/arrow keys|[←→↑↓/]+|[a-z])(?:/\S+)? (?:to|twice to)\b",
+            r"(?i)^ *(?:press )?(?:enter|esc|space|tab|shift\+tab|ctrl[+-]\w|type|tab/arrow keys|[←→↑↓/]+|[a-z])(?:/\S+)? (?:to|twice to)\b",
         ),
         (Self::Cut, r"^─+ ↑ \d+ more ─"),
         (Self::More, r"^[↑↓] \d+ more"),
