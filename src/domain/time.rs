@@ -42,7 +42,9 @@ impl Timestamp {
         let zone = jiff::tz::TimeZone::get(zone).ok()?;
         let time = jiff::civil::Time::new(hour, minute, 0, 0).ok()?;
         let today = self.0.to_zoned_datetime(zone.clone()).date();
-        let at = |day: jiff::civil::Date| Some(day.to_datetime(time).to_zoned_datetime(zone.clone()).ok()?.timestamp());
+        let at = |day: jiff::civil::Date| {
+            Some(day.to_datetime(time).to_zoned_datetime(zone.clone()).ok()?.timestamp())
+        };
         let first = at(today)?;
         Some(Self(if first > self.0 { first } else { at(today.tomorrow().ok()?)? }))
     }

@@ -18,6 +18,9 @@ const SPOKEN: [&str; 4] = ["one", "You said: one", "two", "You said: two"];
 #[case::start_late(json!({"SessionStart": {"delayMs": 2000}}))]
 #[case::prompt_never(json!({"UserPromptSubmit": {"times": 0}}))]
 #[case::stop_never(json!({"Stop": {"times": 0}}))]
+#[case::stop_late(json!({"Stop": {"delayMs": 1500}}))]
+#[case::prompt_late(json!({"UserPromptSubmit": {"delayMs": 1000}}))]
+#[case::prompt_after_stop(json!({"UserPromptSubmit": {"delayMs": 500}, "Stop": {"delayMs": 100}}))]
 #[tokio::test(flavor = "multi_thread")]
 async fn t5_prompts(#[case] hooks: Value) {
     let lab = Lab::fake(json!({"hooks": hooks})).build().await;
@@ -41,6 +44,8 @@ fn touch() -> Value {
 #[case::end_twice(json!({"PostToolUse": {"times": 2}}))]
 #[case::end_never(json!({"PostToolUse": {"times": 0}}))]
 #[case::end_late(json!({"PostToolUse": {"delayMs": 1500}}))]
+#[case::request_twice(json!({"PermissionRequest": {"times": 2}}))]
+#[case::request_twice_end_never(json!({"PermissionRequest": {"times": 2}, "PostToolUse": {"times": 0}}))]
 #[tokio::test(flavor = "multi_thread")]
 async fn t5_permissions(#[case] hooks: Value) {
     let rule = json!({"on": "MAKE", "steps": [touch(), {"say": "Made."}]});
@@ -49,9 +54,8 @@ async fn t5_permissions(#[case] hooks: Value) {
     let id = driver.idle().await;
     driver.send(&id, "MAKE").await.unwrap();
     driver.until(&id, StatusWord::PermissionPrompt).await;
-    for ask in driver.show(&id).await.session.open_asks {
-        driver.approve(&id, Some(ask.id.to_string())).await.unwrap();
-    }
+    let ask = driver.show(&id).await.session.open_asks[0].id;
+    driver.approve(&id, Some(ask.to_string())).await.unwrap();
     driver.until(&id, StatusWord::Idle).await;
     assert!(lab.project.join("made").exists());
     assert!(driver.show(&id).await.session.open_asks.is_empty());

@@ -8,7 +8,8 @@ use serde_json::json;
 
 use super::{said, taken};
 use crate::support::Lab;
-use crate::support::processes::holders;
+use crate::support::processes::{come, holders};
+use crate::support::server::Server;
 use crate::support::tasks::Driver;
 
 /// Resident memory of a process in bytes.
@@ -32,8 +33,14 @@ async fn a_flood_of_output_changes_nothing() {
     driver.kill(&id).await;
 }
 
+/// Descriptors, threads and resident KiB of a process.
+fn held(pid: i32) -> (usize, usize, u64) {
+    let count = |what| std::fs::read_dir(format!("/proc/{pid}/{what}")).unwrap().count();
+    (count("fd"), count("task"), resident(pid) >> 10)
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn fifty_sessions_at_once() {
+async fn t16_fifty_sessions_cost_a_server_nothing_more_with_time() {
     let lab = Lab::fake(json!({})).build().await;
     let driver = Driver::new(&lab);
     let mut ids = Vec::new();
@@ -46,6 +53,25 @@ async fn fifty_sessions_at_once() {
     for id in &ids[..5] {
         taken(&driver, id, "hello").await;
     }
+    let server = Server::start(&lab).await;
+    let work = async |rounds: usize| {
+        for _ in 0..rounds {
+            server.call("list_sessions", json!({})).await;
+            let wait = json!({"until": ["ended"], "timeoutMs": 1});
+            assert_eq!(server.call("wait_for_session", wait).await["timedOut"], true);
+            server.call("get_transcript", json!({"sessionId": ids[0]})).await;
+        }
+    };
+    work(5).await;
+    let before = held(server.pid);
+    work(15).await;
+    let after = come("the descriptors of the last wait back", async || {
+        let after = held(server.pid);
+        (after.0 <= before.0).then_some(after)
+    })
+    .await;
+    assert!(after.1 <= before.1 && after.2 < before.2 + 4096, "{before:?} became {after:?}");
+    server.kill().await;
     join_all(ids.iter().map(|id| driver.kill(id))).await;
     assert_eq!(lab.processes(), []);
 }

@@ -95,7 +95,8 @@ async fn t17_the_disk_is_full() {
 fn told_once(lab: &Lab, server: &Server, id: &str) -> usize {
     let state = lab.root.join("state").strip_prefix("/").unwrap().to_owned();
     let seen = std::path::Path::new("/proc").join(server.pid.to_string()).join("root").join(state);
-    let events = journal::read(&seen.join("sessions").join(id).join("journal.jsonl"), None, usize::MAX).unwrap();
+    let events =
+        journal::read(&seen.join("sessions").join(id).join("journal.jsonl"), None, usize::MAX).unwrap();
     let numbers: Vec<_> = events.iter().map(|event| event.seq).collect();
     assert_eq!(numbers, (1..=events.len() as u64).collect::<Vec<_>>());
     // A refused one has a receipt that says so.

@@ -116,7 +116,8 @@ async fn answer(stream: socket::AsyncStream, snapshot: Value) {
         match call["kind"].as_str().unwrap() {
             "snapshot" | "subscribe" => answer["done"] = snapshot.clone(),
             "pane" => {
-                answer["done"] = json!({"pane": "old", "cols": 80, "rows": 24, "cursor": [0, 0], "title": ""});
+                answer["done"] =
+                    json!({"pane": "old", "cols": 80, "rows": 24, "cursor": [0, 0], "title": ""});
             }
             _ => answer["failed"] = json!({"code": "unsupported", "message": "not known in 0.0.1"}),
         }
@@ -134,7 +135,10 @@ async fn t11_a_holder_of_an_older_build() {
     let id = old.id.to_string();
     let server = Server::start(&lab).await;
     let listed = server.call("list_sessions", json!({})).await;
-    assert_eq!((&listed["sessions"][0]["id"], &listed["sessions"][0]["status"]), (&json!(id), &json!("idle")));
+    assert_eq!(
+        (&listed["sessions"][0]["id"], &listed["sessions"][0]["status"]),
+        (&json!(id), &json!("idle"))
+    );
     let status = server.call("get_status", json!({"sessionId": id})).await;
     assert_eq!(status["health"]["holder"]["version"], snapshot["holderVersion"]);
     let woke = server.call("wait_for_session", json!({"sessionIds": [id], "until": ["idle"]})).await;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::io::AsyncWriteExt as _;
@@ -109,14 +109,20 @@ impl Decision {
     }
 }
 
-/// Runs all commands at the same time and gives the first answer that decides something.
+/// Runs all commands at the same time and gives the first answer that decides something; the others are ended then.
 pub(crate) async fn run(
     handlers: Vec<Handler>,
     payload: Value,
     env: Vec<(&'static str, String)>,
 ) -> Option<Decision> {
-    let answers = join_all(handlers.iter().map(|handler| handler.run(&payload, &env))).await;
-    answers.iter().flatten().find_map(Decision::read)
+    let mut running: FuturesUnordered<_> =
+        handlers.iter().map(|handler| handler.run(&payload, &env)).collect();
+    while let Some(answer) = running.next().await {
+        if let Some(decision) = answer.as_ref().and_then(Decision::read) {
+            return Some(decision);
+        }
+    }
+    None
 }
 
 impl Handler {

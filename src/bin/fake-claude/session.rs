@@ -314,12 +314,16 @@ impl Session {
             if let Some(millis) = runs.delay_ms {
                 sleep(Duration::from_millis(millis)).await;
             }
-            let mut first = None;
-            for _ in 0..runs.times {
-                let decision = hooks::run(handlers.clone(), payload.clone(), env.clone()).await;
-                first = first.or(decision);
+            // Those that may decide run side by side, as hooks of several settings do; the others one after the other.
+            let times = runs.times as usize;
+            if payload["hook_event_name"] == "PermissionRequest" {
+                let all = std::iter::repeat_n(handlers, times).flatten().collect();
+                return hooks::run(all, payload, env).await;
             }
-            first
+            for _ in 1..times {
+                hooks::run(handlers.clone(), payload.clone(), env.clone()).await;
+            }
+            if times == 0 { None } else { hooks::run(handlers, payload, env).await }
         })
     }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::timers::Timer;
 use super::{Actor, ReplyTo};
 use crate::claude::hook::{HookCall, HookEvent, ToolCall};
+use crate::claude::live::Activity;
 use crate::claude::prompt;
 use crate::domain::{
     ErrorKind, How, Limit, Outcome, ReceiptId, ReceiptState, Signal, Source, Timestamp, TurnError,
@@ -22,10 +23,16 @@ const LAGS_AT_MOST: Duration = Duration::from_secs(5);
 /// have sent Claude on.
 const STILL_BUSY: Duration = Duration::from_millis(1500);
 
+/// How long after the live file says idle a turn's own Stop may come, in milliseconds; it takes 10 (2.1.330), and the
+/// reply stands in the transcript 100 ms later.
+const STOP_FOLLOWS_MS: u64 = 400;
+
 /// A turn's end that waits for the transcript.
 #[derive(Debug)]
 pub(in crate::holder) struct HeldStop {
     reply: Option<String>,
+    /// Whether a turn ran until just now that this could be the end of.
+    ends_a_turn: bool,
 }
 
 impl Actor {
@@ -95,6 +102,10 @@ impl Actor {
         self.release_stop();
         self.read_files();
         let during_a_turn = self.turn_runs;
+        if self.is_over_already(text, prompt_id.as_deref(), now) {
+            self.note(Source::Hook, now, "hook UserPromptSubmit, after its turn", Some(false));
+            return;
+        }
         self.signal(Source::Hook, now, &Signal::TurnStarted, "hook UserPromptSubmit");
         self.turn_runs = true;
         self.interrupted = false;
@@ -110,6 +121,17 @@ impl Actor {
                 self.receipts.unqueue(id);
             }
         }
+    }
+
+    /// Whether a prompt that is told now had its whole turn already: the transcript has it, nobody waits for it, and
+    /// Claude Code is idle.
+    fn is_over_already(&self, text: &str, prompt_id: Option<&str>, now: Timestamp) -> bool {
+        let same = |typed: &str| prompt::same(typed, text);
+        !self.turn_runs
+            && self.idle_for(0)
+            && prompt_id.is_some_and(|id| self.conversation.knows_prompt(id))
+            && self.receipts.open_like(same, now).is_none()
+            && self.receipts.enqueued_like(same, now).is_none()
     }
 
     /// A tool ended: a sign of life, and the end of its ask.
@@ -147,14 +169,22 @@ impl Actor {
             }
             return;
         }
+        let ends_a_turn = self.turn_runs && !self.idle_for(STOP_FOLLOWS_MS);
         self.turn_runs = false;
         self.stopped_at = Some(now);
-        self.held_stop = Some(HeldStop { reply });
+        self.held_stop = Some(HeldStop { reply, ends_a_turn });
         if self.lags() {
             self.timers.set(Timer::HeldStop, LAGS_AT_MOST);
         } else {
             self.release_stop();
         }
+    }
+
+    /// Whether the live file has said idle for so many milliseconds.
+    fn idle_for(&self, millis: u64) -> bool {
+        let Some(live) = &self.live else { return false };
+        let idle = matches!(live.activity, Some(Activity::Idle | Activity::Shell));
+        idle && live.since.is_some_and(|since| Timestamp::now().millis_since(since) >= millis)
     }
 
     /// Whether something of the turn that comes before its last words is still to be told, a prompt that was entered
@@ -165,12 +195,14 @@ impl Actor {
 
     /// Announces a held end of a turn.
     pub(super) fn release_stop(&mut self) {
-        let Some(HeldStop { reply }) = self.held_stop.take() else { return };
+        let Some(HeldStop { reply, ends_a_turn }) = self.held_stop.take() else { return };
         self.timers.clear(Timer::HeldStop);
         let now = Timestamp::now();
         self.read_files();
         self.conversation.turn_over();
         if let Some(text) = reply
+            // One that comes long after its turn says again what the transcript has told since.
+            && (ends_a_turn || !self.conversation.has_said(&text))
             && let Some(id) = self.conversation.reply_told(&text, false, now)
         {
             self.announce_message(id);

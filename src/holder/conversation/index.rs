@@ -116,6 +116,15 @@ impl Index {
         self.last_text.as_ref().map(|(role, text)| (*role, text.as_ref()))
     }
 
+    /// Whether one of the newest messages is Claude's, and this text.
+    pub(super) fn has_reply(&self, text: &str) -> bool {
+        let preview: String = text.trim().chars().take(PREVIEW_CHARS).collect();
+        let newest = self.entries.iter().rev().take(PREVIEWS_KEPT);
+        newest
+            .filter(|entry| entry.role == Role::Assistant)
+            .any(|entry| entry.preview.trim() == preview.trim())
+    }
+
     /// Whether the newest text since the last prompt is Claude's, and this one.
     pub(super) fn last_reply_is(&self, text: &str) -> bool {
         self.last_text.as_ref().is_some_and(|(role, last)| {

@@ -335,7 +335,7 @@ impl Conversation {
     }
 
     /// Whether this prompt was told, or is in the file: a hook that tells it now tells it again.
-    fn knows_prompt(&self, prompt_id: &str) -> bool {
+    pub(super) fn knows_prompt(&self, prompt_id: &str) -> bool {
         self.bound_prompts.contains(prompt_id)
             || self.prompts.iter().any(|told| told.prompt_id.as_deref() == Some(prompt_id))
     }
@@ -362,6 +362,11 @@ impl Conversation {
         let id = self.index.push(Entry::of(&piece, None, at, Place::Told(text.clone().into_owned())));
         self.prompts.push(Told { id, at, text: text.into_owned(), prompt_id, bound: false });
         Some(id)
+    }
+
+    /// Whether Claude said this lately.
+    pub(super) fn has_said(&self, text: &str) -> bool {
+        self.index.has_reply(text)
     }
 
     /// A hook told the turn's last words. Returns their message's id if the file does not have them yet.
