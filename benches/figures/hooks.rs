@@ -25,7 +25,19 @@ struct Hooks<'a> {
     conversation: String,
 }
 
-impl Hooks<'_> {
+impl<'a> Hooks<'a> {
+    /// Those of a session that is the laboratory's only one.
+    async fn of(lab: &'a Lab, client: &mut McpClient, id: &str) -> Self {
+        let claude = child(holders(lab)[0]);
+        let status = client.ask("get_status", json!({"sessionId": id})).await;
+        Self {
+            lab,
+            socket: variable(claude, SOCKET_VARIABLE).unwrap(),
+            secret: variable(claude, SECRET_VARIABLE).unwrap(),
+            conversation: status["conversationId"].as_str().unwrap().to_owned(),
+        }
+    }
+
     /// Starts a hook as Claude Code does.
     async fn start(&self, event: &str, fields: Value) -> Child {
         let mut payload = fields;
@@ -46,16 +58,10 @@ impl Hooks<'_> {
 pub async fn measure(table: &mut Table) {
     let lab = lab(Lab::fake(json!({}))).await;
     let mut client = McpClient::start(&lab).await;
+    // The transcript of the first never shows its tool calls, so a turn of it would wait for them before it ends.
     let ids = sessions(&lab, &mut client, 1).await;
+    let hooks = Hooks::of(&lab, &mut client, &ids[0]).await;
     let id = &ids[0];
-    let claude = child(holders(&lab)[0]);
-    let conversation = client.ask("get_status", json!({"sessionId": id})).await["conversationId"].clone();
-    let hooks = Hooks {
-        lab: &lab,
-        socket: variable(claude, SOCKET_VARIABLE).unwrap(),
-        secret: variable(claude, SECRET_VARIABLE).unwrap(),
-        conversation: conversation.as_str().unwrap().to_owned(),
-    };
     let (mut asked, mut answered, mut ended) = (Samples::default(), Samples::default(), Samples::default());
     for round in 0..ROUNDS {
         begin_wait(&mut client, id, &["permission_prompt"]).await;
@@ -72,7 +78,14 @@ pub async fn measure(table: &mut Table) {
         answered.add(start.elapsed());
         assert!(String::from_utf8_lossy(&said.stdout).contains("allow"), "{said:?}");
         answer(&mut client).await;
-
+    }
+    kill(&mut client, &ids).await;
+    let ids = sessions(&lab, &mut client, 1).await;
+    let hooks = Hooks::of(&lab, &mut client, &ids[0]).await;
+    let id = &ids[0];
+    for round in 0..ROUNDS {
+        let prompt = json!({"prompt": format!("Do {round}."), "prompt_id": format!("prompt-{round}")});
+        hooks.start("UserPromptSubmit", prompt).await.wait_with_output().await.unwrap();
         begin_wait(&mut client, id, &["idle"]).await;
         let start = Instant::now();
         let stop = hooks.start("Stop", json!({"last_assistant_message": format!("Done {round}.")})).await;

@@ -71,6 +71,9 @@ pub async fn measure(table: &mut Table) {
         let resident = one(mb(to.resident));
         let tmux_mb = with_tmux(|used| mb(used.resident));
         table.compare(&name, Unit::Mb, Target::Under(5.0), resident, None, tmux_mb);
+        let name = format!("holder {beside}: idle, memory of its own");
+        let tmux_mb = with_tmux(|used| mb(used.own));
+        table.compare(&name, Unit::Mb, Target::Under(5.0), one(mb(to.own)), None, tmux_mb);
         let name = format!("holder {beside}: idle for 30 s, processor time");
         let ticks = theirs
             .zip(later)
@@ -85,7 +88,7 @@ pub async fn measure(table: &mut Table) {
             ticks,
         );
         let name = format!("holder {beside}: idle for 30 s, wake-ups");
-        table.add(&name, Unit::Count, Target::None, one((to.wakes - from.wakes) as f64));
+        table.add(&name, Unit::Count, Target::None, one(to.wakes.saturating_sub(from.wakes) as f64));
     }
     kill(&mut by_real, &kept).await;
 
@@ -111,11 +114,10 @@ pub async fn measure(table: &mut Table) {
         None,
         theirs.zip(later).map(|(from, to)| percent(from, to).into()),
     );
-    let tmux_mb = later.map(|used| one(mb(used.resident)).into());
     table.add("50 idle sessions: the server, resident", Unit::Mb, Target::None, one(mb(after.resident)));
-    let name =
-        "50 idle sessions: server and holders, resident, shared pages counted each time (tmux: server)";
-    table.compare(name, Unit::Mb, Target::None, one(mb(after.resident + held.resident)), None, tmux_mb);
+    let tmux_mb = later.map(|used| one(mb(used.own)).into());
+    let name = "50 idle sessions: server and holders, memory of their own (tmux: server)";
+    table.compare(name, Unit::Mb, Target::None, one(mb(after.own + held.own)), None, tmux_mb);
     kill(&mut by_fake, &[one_fake, more].concat()).await;
     if let Some(tmux) = tmux {
         tmux.end().await;

@@ -9,6 +9,9 @@ use procfs::process::{Process, all_processes};
 pub struct Used {
     /// Resident memory now, in bytes.
     pub resident: u64,
+    /// The part of it that no file on disk backs, in bytes: the rest is the program itself, of which the machine
+    /// keeps one copy however many processes run it.
+    pub own: u64,
     /// The most resident memory there was, in bytes.
     pub peak: u64,
     /// Processor time in clock ticks.
@@ -28,6 +31,7 @@ impl Used {
         let tasks = process.tasks().unwrap().filter_map(Result::ok);
         Self {
             resident: status.vmrss.unwrap_or_default() * 1024,
+            own: status.rssanon.unwrap_or_default() * 1024,
             peak: status.vmhwm.unwrap_or_default() * 1024,
             ticks: stat.utime + stat.stime,
             wakes: tasks.filter_map(|task| task.status().ok()?.voluntary_ctxt_switches).sum(),
@@ -40,6 +44,7 @@ impl Used {
     pub fn of_all(pids: &[i32]) -> Self {
         pids.iter().map(|pid| Self::of(*pid)).fold(Self::default(), |sum, one| Self {
             resident: sum.resident + one.resident,
+            own: sum.own + one.own,
             peak: sum.peak.max(one.peak),
             ticks: sum.ticks + one.ticks,
             wakes: sum.wakes + one.wakes,

@@ -13,7 +13,7 @@ use super::table::{Samples, Table, Target, Unit};
 use super::terminal::Bare;
 use super::tmux::Tmux;
 
-const ROUNDS: usize = 20;
+const ROUNDS: usize = 12;
 
 /// Whose figures: each has a session of its own, and all take turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

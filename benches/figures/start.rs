@@ -78,7 +78,8 @@ pub async fn measure(table: &mut Table) {
         }
         None => None,
     };
-    tokio::time::sleep(Duration::from_secs(1)).await;
+    // Threads of the start end after ten seconds without work.
+    tokio::time::sleep(Duration::from_secs(12)).await;
     let (before, theirs) = (Used::of(pid), server.map(Used::of));
     tokio::time::sleep(WATCHED).await;
     let (after, later) = (Used::of(pid), server.map(Used::of));
@@ -91,6 +92,9 @@ pub async fn measure(table: &mut Table) {
         None,
         tmux_mb,
     );
+    let tmux_mb = later.map(|used| one(mb(used.own)).into());
+    let own = one(mb(after.own));
+    table.compare("server: idle, memory of its own", Unit::Mb, Target::Under(12.0), own, None, tmux_mb);
     let ticks = |from: Used, to: Used| one((to.ticks - from.ticks) as f64);
     table.compare(
         "server: idle for 30 s, processor time",
@@ -104,7 +108,7 @@ pub async fn measure(table: &mut Table) {
         "server: idle for 30 s, wake-ups",
         Unit::Count,
         Target::None,
-        one((after.wakes - before.wakes) as f64),
+        one(after.wakes.saturating_sub(before.wakes) as f64),
     );
     end(child);
     if let Some(tmux) = tmux {

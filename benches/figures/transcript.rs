@@ -77,8 +77,8 @@ async fn long(table: &mut Table) {
     let plain = Used::of(holders(&lab)[0]);
     let before = Used::of(server);
 
-    let arguments = json!({"workDir": lab.work_dir(), "resume": CONVERSATION, "reuse": false});
-    let (created, _) = call(&mut client, "create_session", arguments).await;
+    let arguments = json!({"workDir": lab.work_dir(), "resumeSessionId": CONVERSATION, "reuse": false});
+    let (created, launched) = call(&mut client, "create_session", arguments).await;
     let id = created["id"].as_str().unwrap().to_owned();
     let holder =
         come("the new holder", async || holders(&lab).into_iter().find(|pid| variable_dir(*pid, &id))).await;
@@ -107,7 +107,7 @@ async fn long(table: &mut Table) {
         status.add(taken);
         assert!(start.elapsed() < Duration::from_secs(60), "{read}");
     }
-    let ready = start.elapsed();
+    let ready = start.elapsed() + launched;
     client.until(&id, "idle").await;
     let (read, again) = call(&mut client, "get_transcript", page.clone()).await;
     assert_eq!(read["newestId"], ENTRIES, "{}", read["newestId"]);
@@ -122,7 +122,12 @@ async fn long(table: &mut Table) {
     }
     let (held, served) = (Used::of(holder), Used::of(server));
     let ms = |taken: Duration| one(taken.as_secs_f64() * 1000.0);
-    table.add("50 MB transcript: launched → its first page of 50 told", Unit::Ms, Target::None, ms(ready));
+    table.add(
+        "50 MB transcript: create_session called → its first page of 50 told",
+        Unit::Ms,
+        Target::None,
+        ms(ready),
+    );
     table.add(
         "50 MB transcript: the slowest call meanwhile",
         Unit::Ms,
