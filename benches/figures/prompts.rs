@@ -33,6 +33,9 @@ struct Figures {
     interrupted: Samples,
 }
 
+/// One of the figures.
+type Column = fn(&mut Figures) -> &mut Samples;
+
 /// One session of each kind, all idle.
 struct Sessions {
     lab: Lab,
@@ -45,7 +48,7 @@ struct Sessions {
 /// The name of tmux's session.
 const PANE: &str = "one";
 
-/// A word of the answer that is held back, or of what the program itself shows, below the prompt.
+/// Whether the screen shows this word below the prompt.
 fn below(pane: &str, prompt: &str, word: &str) -> bool {
     pane.rfind(prompt).is_some_and(|at| pane[at..].contains(word))
 }
@@ -238,11 +241,11 @@ pub async fn measure(table: &mut Table) {
             tokio::time::sleep(pause).await;
         }
     }
-    let mut column = |of: fn(&mut Figures) -> &mut Samples| {
+    let mut column = |of: Column| {
         let mut columns = figures.iter_mut().map(|figures| std::mem::take(of(figures)));
         (columns.next().unwrap(), columns.next(), columns.next())
     };
-    let rows: [(&str, Target, fn(&mut Figures) -> &mut Samples); 5] = [
+    let rows: [(&str, Target, Column); 5] = [
         ("send_message called → the model has it", Target::OverBare(60.0), |figures| &mut figures.sent),
         ("the model's last byte → idle told", Target::None, |figures| &mut figures.ended),
         ("the model's tool call → the ask told", Target::None, |figures| &mut figures.asked),

@@ -36,10 +36,6 @@ impl Samples {
         self.0.push(taken.as_secs_f64() * 1000.0);
     }
 
-    pub fn extend(&mut self, more: Self) {
-        self.0.extend(more.0);
-    }
-
     pub fn most(&self) -> f64 {
         self.part(1.0)
     }
