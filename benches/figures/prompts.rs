@@ -28,7 +28,6 @@ enum Who {
 struct Figures {
     sent: Samples,
     ended: Samples,
-    asked: Samples,
     approved: Samples,
     interrupted: Samples,
 }
@@ -154,16 +153,11 @@ impl Sessions {
 
     /// A turn that asks for a permission, and gets it.
     async fn permission(&mut self, who: Who, round: usize, figures: &mut Figures) {
-        let (prompt, name) = (format!("{who:?} makes {round}"), format!("{who:?} tool {round}"));
-        let hold = Some(Hold { name: name.clone(), at: HoldAt::End });
+        let prompt = format!("{who:?} makes {round}");
         let input = json!({"command": format!("touch {who:?}-{round}"), "description": "Make a file"});
-        let tools = vec![aegis::rehearsal::api::ToolCall::new("Bash", input)];
-        let reply = Reply::Message(Message { tools, hold, ..Message::default() });
-        self.lab.api.add(Rule::new(&prompt, [reply, Reply::text("Made.")]));
+        self.lab.api.add(Rule::new(&prompt, [Reply::tool("Bash", input), Reply::text("Made.")]));
         self.send(who, &prompt).await;
         let dialog = |pane: &str| below(pane, &prompt, "Do you want to proceed?");
-        let asked = self.told(who, "permission_prompt", dialog, |all| all.lab.api.release(name)).await;
-        figures.asked.add(asked);
         // The dialog stands for all before anybody answers.
         self.shows(who, "the dialog", dialog).await;
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -245,10 +239,9 @@ pub async fn measure(table: &mut Table) {
         let mut columns = figures.iter_mut().map(|figures| std::mem::take(of(figures)));
         (columns.next().unwrap(), columns.next(), columns.next())
     };
-    let rows: [(&str, Target, Column); 5] = [
+    let rows: [(&str, Target, Column); 4] = [
         ("send_message called → the model has it", Target::OverBare(60.0), |figures| &mut figures.sent),
         ("the model's last byte → idle told", Target::None, |figures| &mut figures.ended),
-        ("the model's tool call → the ask told", Target::None, |figures| &mut figures.asked),
         ("approve called → the model has the tool's result", Target::None, |figures| &mut figures.approved),
         ("interrupt called → idle told", Target::Under(100.0), |figures| &mut figures.interrupted),
     ];
