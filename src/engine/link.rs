@@ -16,6 +16,9 @@ use crate::wire::{RefusalCode, Request, Snapshot};
 /// How long a holder may take while many are asked for a list; a stopped one must not hold up the others.
 pub(super) const LISTED_WITHIN: Duration = Duration::from_millis(1500);
 
+/// How long a holder may take for the session alone before it is asked in full: an older one does not know that call.
+const TOLD_WITHIN: Duration = Duration::from_millis(500);
+
 /// How long a session may be in the store without a holder: the time from its row to its holder's first word.
 const LAUNCHES_WITHIN_MS: u64 = 30_000;
 
@@ -126,6 +129,14 @@ impl Engine {
 
     /// A session as it is told in lists.
     pub(super) async fn tell(&self, row: &SessionRow) -> Result<Session, OpError> {
+        // Nearly always this is all that is needed, and it costs a third of a snapshot.
+        if row.ended.is_none()
+            && let Ok(client) = self.link(row.spec.id, &row.socket).await
+            && let Ok(session) = client.ask::<Session>(Request::Session, TOLD_WITHIN).await
+            && session.status != StatusWord::Ended
+        {
+            return Ok(session);
+        }
         Ok(match self.observe(row, LISTED_WITHIN).await? {
             Observed::Live(snapshot) => snapshot.session,
             Observed::Ended(session) => *session,

@@ -31,7 +31,7 @@ use std::time::Instant;
 
 use crate::config::{Config, Paths};
 use crate::domain::{ErrorCode, OpError, SessionId};
-use crate::holder::HolderClient;
+use crate::holder::{Archive, HolderClient};
 use crate::store::{Store, StoreError};
 
 pub use types::{
@@ -61,6 +61,8 @@ pub struct Engine {
     environment: BTreeMap<String, String>,
     aegis: PathBuf,
     links: Mutex<HashMap<SessionId, HolderClient>>,
+    /// The conversation of an ended session that was read last.
+    archive: Mutex<Option<(SessionId, Arc<Archive>)>>,
     started: Instant,
     steward: AtomicU8,
 }
@@ -77,6 +79,7 @@ impl Engine {
             environment,
             aegis,
             links: Mutex::default(),
+            archive: Mutex::default(),
             started: Instant::now(),
             steward: AtomicU8::new(steward::NOWHERE),
         }

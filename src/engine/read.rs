@@ -1,7 +1,8 @@
 //! Reading: conversation, screen, evidence; from the holder while it lives, from its files afterwards.
 
-use std::fs;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
+use std::{fs, io};
 
 use super::Engine;
 use super::link::{Observed, outline};
@@ -10,7 +11,7 @@ use crate::domain::{
 };
 use crate::holder::client::ANSWERS_WITHIN;
 use crate::holder::process::ProcessId;
-use crate::holder::{SessionDir, journal, read_archive};
+use crate::holder::{Archive, SessionDir, journal};
 use crate::store::SessionRow;
 use crate::wire::{Pane, Request, Snapshot};
 
@@ -32,10 +33,23 @@ impl Engine {
             }
         }
         let dir = SessionDir::new(&row.session_dir);
-        let read = tokio::task::spawn_blocking(move || read_archive(&dir, &query)).await;
-        read.map_err(std::io::Error::other).and_then(|page| page).map_err(|error| {
-            OpError::new(ErrorCode::StorageFailed, format!("the conversation cannot be read: {error}"))
-        })
+        let id = row.spec.id;
+        let known = self.archive.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let known = known.filter(|(of, _)| *of == id).map(|(_, archive)| archive);
+        let read = tokio::task::spawn_blocking(move || {
+            let archive = match known.filter(|archive| archive.is_current(&dir)) {
+                Some(archive) => archive,
+                None => Arc::new(Archive::open(&dir)?),
+            };
+            Ok((archive.page(&query)?, archive))
+        });
+        let (page, archive) =
+            read.await.map_err(io::Error::other).and_then(|read| read).map_err(|error| {
+                OpError::new(ErrorCode::StorageFailed, format!("the conversation cannot be read: {error}"))
+            })?;
+        // Whoever reads pages reads more of them.
+        *self.archive.lock().unwrap_or_else(PoisonError::into_inner) = Some((id, archive));
+        Ok(page)
     }
 
     /// Reads a session's screen.

@@ -68,9 +68,11 @@ async fn wait_for_lock(path: &Path) -> io::Result<File> {
 async fn tend(engine: &Arc<Engine>) -> io::Result<()> {
     let (wake, mut woken) = mpsc::channel::<()>(1);
     let told = wake.clone();
-    let mut watcher = notify::recommended_watcher(move |_| {
-        // One waiting word is enough.
-        let _ = told.try_send(());
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        // That somebody opens a file, mostly this steward itself, is told as well. One waiting word is enough.
+        if !event.is_ok_and(|event| event.kind.is_access()) {
+            let _ = told.try_send(());
+        }
     })
     .map_err(io::Error::other)?;
     let dir = &engine.paths.sessions_dir;

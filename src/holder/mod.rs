@@ -18,6 +18,6 @@ pub mod run;
 mod serve;
 
 pub use client::{HolderClient, HolderError};
-pub use conversation::read_archive;
+pub use conversation::Archive;
 pub use dir::SessionDir;
 pub use launch::HolderLaunch;

@@ -65,6 +65,8 @@ pub struct Call {
 pub enum Request {
     /// The present state. Answered with [`Snapshot`].
     Snapshot,
+    /// The session alone, as lists tell it. Answered with a [`Session`].
+    Session,
     /// The present state, then every later event as a [`Push::Event`]. Answered with [`Snapshot`]. With `after`
     /// the events since that position come first; where they are gone, a gap event says so.
     Subscribe {

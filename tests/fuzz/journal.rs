@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use aegis::domain::{Action, Epoch, Event, EventData, MessageQuery, Position, SessionId, Timestamp};
 use aegis::holder::journal::{self, Journal};
-use aegis::holder::{SessionDir, read_archive};
+use aegis::holder::{Archive, SessionDir};
 
 /// Events before the damage.
 const INTACT: u64 = 3;
@@ -70,7 +70,7 @@ fn messages(dir: &SessionDir, damage: &[u8]) {
         let after = MessageQuery { after_id: Some(1), include_thinking: true, ..newest.clone() };
         for query in [newest, before, after] {
             // A row may name what is no file of lines; that is an error, and no more.
-            let Ok(page) = read_archive(dir, &query) else { continue };
+            let Ok(page) = Archive::open(dir).and_then(|archive| archive.page(&query)) else { continue };
             assert!(page.messages.len() <= limit, "more messages than were asked for");
             assert!(page.messages.is_sorted_by(|a, b| a.id < b.id), "out of order");
             let told: usize = page.messages.iter().map(|message| message.text.chars().count()).sum();

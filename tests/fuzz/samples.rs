@@ -37,6 +37,7 @@ pub fn wire() -> Vec<Vec<u8>> {
     let hook = json!({"session_id": ID, "tool_input": {"n": 1.5, "deep": [[{"a": null}]]}});
     let requests = [
         Request::Snapshot,
+        Request::Session,
         Request::Subscribe { after: Some(position) },
         Request::Send { text: "grüße\n".into(), when_busy: WhenBusy::Queue, key: None, by: "mcp".into() },
         Request::AwaitReceipt { id: ReceiptId::mint(), timeout_ms: u64::MAX },

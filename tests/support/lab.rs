@@ -184,6 +184,15 @@ impl Lab {
         command
     }
 
+    /// What a session's program gets, without Aegis around it.
+    pub fn session_env(&self) -> Vec<(String, OsString)> {
+        let home =
+            self.home.env().iter().map(|(name, value)| (name.to_str().unwrap().to_owned(), value.clone()));
+        let script =
+            self.env.get("FAKE_CLAUDE_SCRIPT").map(|path| ("FAKE_CLAUDE_SCRIPT".to_owned(), path.clone()));
+        home.chain(script).collect()
+    }
+
     pub fn work_dir(&self) -> String {
         self.project.to_str().unwrap().to_owned()
     }

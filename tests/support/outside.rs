@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
 use std::num::NonZeroU16;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -248,6 +249,15 @@ pub fn texts(page: &Value) -> Vec<(String, String)> {
     texts.map(|message| (word(message, "role"), word(message, "text"))).collect()
 }
 
+/// A program with these arguments in this directory, nothing in its environment yet.
+pub fn terminal_command(program: &str, args: &[&str], cwd: &Path) -> CommandBuilder {
+    let mut command = CommandBuilder::new(program);
+    command.args(args);
+    command.env_clear();
+    command.cwd(cwd);
+    command
+}
+
 /// A terminal in which `aegis` runs.
 pub struct Terminal {
     master: Box<dyn MasterPty + Send>,
@@ -271,17 +281,19 @@ impl Terminal {
 
     /// As [`Terminal::start`], in a window of so many columns and rows.
     pub fn sized(lab: &Lab, args: &[&str], size: (u16, u16)) -> Self {
-        let size = pty_size(size);
-        let pair = portable_pty::native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(AEGIS);
-        command.args(args);
-        command.env_clear();
+        let mut command = terminal_command(AEGIS, args, &lab.project);
         for (name, value) in &lab.env {
             command.env(name, value);
         }
         command.env("AEGIS_LOG", "error");
         command.env("TERM", "xterm-256color");
-        command.cwd(&lab.project);
+        Self::running(command, size)
+    }
+
+    /// A terminal in which something else runs.
+    pub fn running(command: CommandBuilder, size: (u16, u16)) -> Self {
+        let size = pty_size(size);
+        let pair = portable_pty::native_pty_system().openpty(size).unwrap();
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let mut reader = pair.master.try_clone_reader().unwrap();
@@ -312,8 +324,13 @@ impl Terminal {
 
     /// Waits until the screen shows this.
     pub async fn until(&mut self, text: &str) {
+        self.until_shows(text, |screen| screen.contains(text)).await;
+    }
+
+    /// Waits until the screen is as wanted.
+    pub async fn until_shows(&mut self, what: &str, wanted: impl Fn(&str) -> bool) {
         let state = self.state.clone();
-        let shown = || state.lock().unwrap().screen().contents().contains(text);
+        let shown = || wanted(&state.lock().unwrap().screen().contents());
         let seen = timeout(PATIENCE, async {
             while !shown() {
                 if *self.changed.borrow_and_update() || self.changed.changed().await.is_err() {
@@ -323,7 +340,11 @@ impl Terminal {
             true
         });
         let seen = seen.await.unwrap_or(false);
-        assert!(seen, "`{text}` is not shown:\n{}", self.screen());
+        assert!(seen, "`{what}` is not shown:\n{}", self.screen());
+    }
+
+    pub fn pid(&self) -> i32 {
+        i32::try_from(self.child.process_id().unwrap()).unwrap()
     }
 
     pub fn keys(&mut self, keys: &str) {

@@ -34,6 +34,10 @@ impl Actor {
     pub(super) fn on_call(&mut self, to: ReplyTo, request: Request) {
         match request {
             Request::Snapshot => self.reply_snapshot(to),
+            Request::Session => {
+                let session = self.session();
+                self.reply(to, &session);
+            }
             Request::Subscribe { after } => self.on_subscribe(to, after),
             Request::Events { after, limit } => {
                 let events = self.events.after(after, limit.min(MOST_EVENTS));

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
@@ -34,8 +34,28 @@ pub(in crate::holder) struct Files {
     watching_sessions: bool,
     watching_transcript: Option<PathBuf>,
     wanted_transcript: Option<PathBuf>,
+    ours: Arc<Mutex<Ours>>,
     /// Set from the moment a change was told until it is looked at, so that many changes wake the actor once.
     told: Arc<AtomicBool>,
+}
+
+/// The files that matter to this session. They stand beside those of all other sessions, whose changes must not wake
+/// this holder: with fifty sessions each change would wake fifty.
+#[derive(Debug, Default)]
+struct Ours {
+    /// None until it is found: then any may be ours.
+    live: Option<PathBuf>,
+    transcript: Option<PathBuf>,
+}
+
+impl Ours {
+    /// Whether an event may tell something new. Whoever opens or reads a file is told of as well, and that is mostly
+    /// this holder itself.
+    fn concerned(&self, event: &notify::Event) -> bool {
+        let leads = |path: &PathBuf| self.transcript.as_ref().is_some_and(|ours| ours.starts_with(path));
+        let ours = |path: &PathBuf| leads(path) || self.live.as_ref().is_none_or(|live| live == path);
+        !event.kind.is_access() && (event.paths.is_empty() || event.paths.iter().any(ours))
+    }
 }
 
 impl Files {
@@ -46,7 +66,14 @@ impl Files {
         let home = || environment.get("HOME").map(|home| Path::new(home).join(".claude"));
         let told = Arc::new(AtomicBool::new(false));
         let mark = told.clone();
-        let watcher = notify::recommended_watcher(move |_| {
+        let ours = Arc::new(Mutex::new(Ours::default()));
+        let concern = ours.clone();
+        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            let concern = concern.lock().unwrap_or_else(PoisonError::into_inner);
+            // An error may mean that events were lost.
+            if event.is_ok_and(|event| !concern.concerned(&event)) {
+                return;
+            }
             if !mark.swap(true, Ordering::AcqRel) && inputs.try_send(Input::Files).is_err() {
                 // The queue is full: the actor is awake, and the next change tells again.
                 mark.store(false, Ordering::Release);
@@ -61,12 +88,18 @@ impl Files {
             watching_sessions: false,
             watching_transcript: None,
             wanted_transcript: None,
+            ours,
             told,
         }
     }
 
+    fn ours(&self) -> std::sync::MutexGuard<'_, Ours> {
+        self.ours.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Wants to be told when this transcript grows.
     pub(super) fn watch_transcript(&mut self, path: Option<&Path>) {
+        self.ours().transcript = path.map(Path::to_owned);
         self.wanted_transcript = path.and_then(Path::parent).map(Path::to_owned);
         self.watch();
     }
@@ -79,11 +112,13 @@ impl Files {
             self.watching_sessions = watcher.watch(dir, RecursiveMode::NonRecursive).is_ok();
             added |= self.watching_sessions;
         }
-        if let Some(dir) = &self.wanted_transcript
-            && self.watching_transcript.as_ref() != Some(dir)
+        // Before the first prompt in a project the directory is not there: then the nearest one that is tells of it.
+        while let Some(dir) =
+            self.wanted_transcript.iter().flat_map(|dir| dir.ancestors()).find(|dir| dir.is_dir())
+            && self.watching_transcript.as_deref() != Some(dir)
             && watcher.watch(dir, RecursiveMode::NonRecursive).is_ok()
         {
-            if let Some(old) = self.watching_transcript.replace(dir.clone()) {
+            if let Some(old) = self.watching_transcript.replace(dir.to_owned()) {
                 let _ = watcher.unwatch(&old);
             }
             added = true;
@@ -101,6 +136,9 @@ impl Actor {
     /// A file changed, or should be looked at again.
     pub(super) fn on_files(&mut self) {
         self.files.told.store(false, Ordering::Release);
+        if !self.files.complete() {
+            self.files.watch();
+        }
         self.read_files();
         if self.held_stop.is_some() && !self.lags() {
             self.release_stop();
@@ -178,7 +216,9 @@ impl Actor {
     }
 
     fn read_live(&mut self) {
-        let Some(live) = self.find_live() else { return };
+        let found = self.find_live();
+        self.files.ours().live = found.as_ref().map(|(path, _)| path.clone());
+        let Some((_, live)) = found else { return };
         if self.live.as_ref() == Some(&live) {
             return;
         }
@@ -195,7 +235,7 @@ impl Actor {
     }
 
     /// The live file of our process: by its pid, else (a wrapper started Claude Code) by the conversation.
-    fn find_live(&self) -> Option<Live> {
+    fn find_live(&self) -> Option<(PathBuf, Live)> {
         let dir = self.files.sessions.as_ref()?;
         let read = |path: &Path| Live::parse(&fs::read(path).ok()?);
         let started = |live: &Live| match (&live.proc_start, ProcessId::of(live.pid)) {
@@ -203,16 +243,19 @@ impl Actor {
             (None, Some(_)) => true,
             (_, None) => false,
         };
-        if let Some(live) = read(&dir.join(format!("{}.json", self.pid)))
+        let own = dir.join(format!("{}.json", self.pid));
+        if let Some(live) = read(&own)
             && started(&live)
         {
-            return Some(live);
+            return Some((own, live));
         }
         let current = self.conversation.chain().last().copied()?;
         let files = fs::read_dir(dir).ok()?.filter_map(|file| Some(file.ok()?.path()));
         let json = files.filter(|path| path.extension().is_some_and(|end| end == "json"));
-        json.filter_map(|path| read(&path))
-            .find(|live| live.conversation_id == Some(current) && live.activity.is_some() && started(live))
+        let mut all = json.filter_map(|path| read(&path).map(|live| (path, live)));
+        all.find(|(_, live)| {
+            live.conversation_id == Some(current) && live.activity.is_some() && started(live)
+        })
     }
 
     /// Weighs what the live file says now.
@@ -301,6 +344,34 @@ impl Actor {
                 }
             }
             _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use notify::event::{AccessKind, AccessMode, DataChange, EventKind, ModifyKind};
+
+    use super::*;
+
+    #[test]
+    fn only_changes_of_our_own_files_wake_us() {
+        let told = |kind: EventKind, path: &str| notify::Event::new(kind).add_path(path.into());
+        let changed = EventKind::Modify(ModifyKind::Data(DataChange::Any));
+        let opened = EventKind::Access(AccessKind::Open(AccessMode::Any));
+        let mut ours = Ours { live: None, transcript: Some("/p/ours.jsonl".into()) };
+        assert!(ours.concerned(&told(changed, "/s/other.json")), "it may be ours");
+        ours.live = Some("/s/ours.json".into());
+        for (kind, path, wakes) in [
+            (changed, "/s/ours.json", true),
+            (changed, "/p/ours.jsonl", true),
+            (changed, "/p", true),
+            (changed, "/s/other.json", false),
+            (changed, "/p/other.jsonl", false),
+            (opened, "/s/ours.json", false),
+            (opened, "/p/ours.jsonl", false),
+        ] {
+            assert_eq!(ours.concerned(&told(kind, path)), wakes, "{kind:?} {path}");
         }
     }
 }

@@ -299,6 +299,8 @@ impl Actor {
                     transcript_path: call.transcript_path.clone(),
                 });
             }
+            // What stands in it already, such as the history of a resumed one, is no change that anybody tells.
+            self.read_files();
         }
     }
 

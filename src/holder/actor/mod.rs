@@ -229,6 +229,8 @@ impl Actor {
                 self.on_timer(timer);
             }
             self.settle();
+            // Under a flood there is always another input; those who connect and ask must get their turn as well.
+            tokio::task::yield_now().await;
         }
         self.finish(inputs).await;
     }

@@ -53,6 +53,8 @@ impl Entry {
 pub(super) struct Index {
     entries: Vec<Entry>,
     file: File,
+    /// Lines that are not in the file yet; a resumed conversation brings tens of thousands at once.
+    unwritten: Vec<u8>,
     last_text: Option<(Role, Arc<str>)>,
 }
 
@@ -82,10 +84,13 @@ struct Row {
 /// Entries older than so many keep no preview: only the newest are told in events and listings.
 const PREVIEWS_KEPT: usize = 256;
 
+/// How much room for lines stays allocated, in bytes: what a usual turn needs.
+const KEPT_BUFFER: usize = 4 << 10;
+
 impl Index {
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         let file = File::options().create(true).append(true).open(path)?;
-        Ok(Self { entries: Vec::new(), file, last_text: None })
+        Ok(Self { entries: Vec::new(), file, unwritten: Vec::new(), last_text: None })
     }
 
     pub(super) fn entries(&self) -> &[Entry] {
@@ -160,10 +165,21 @@ impl Index {
             }
             Place::Told(text) => row.text = Some(text.clone()),
         }
-        let written = serde_json::to_vec(&row).map_err(io::Error::other).and_then(|mut line| {
-            line.push(b'\n');
-            self.file.write_all(&line)
-        });
+        let start = self.unwritten.len();
+        match serde_json::to_writer(&mut self.unwritten, &row) {
+            Ok(()) => self.unwritten.push(b'\n'),
+            Err(error) => {
+                self.unwritten.truncate(start);
+                tracing::warn!(%error, "a message could not be put into the index");
+            }
+        }
+    }
+
+    /// Writes down what was pushed and bound. Callers do so before they go on to anything else.
+    pub(super) fn flush(&mut self) {
+        let written = self.file.write_all(&self.unwritten);
+        self.unwritten.clear();
+        self.unwritten.shrink_to(KEPT_BUFFER);
         if let Err(error) = written {
             tracing::warn!(%error, "the message index could not be written");
         }
@@ -178,11 +194,15 @@ pub(super) fn load(path: &Path) -> io::Result<Vec<Entry>> {
         Err(error) => return Err(error),
     };
     let mut entries: Vec<Entry> = Vec::new();
+    // Most lines name the same transcript as the line before, and share its path.
+    let mut last: Option<Arc<Path>> = None;
     for line in BufReader::new(file).split(b'\n') {
         let Ok(row) = serde_json::from_slice::<Row>(&line?) else { continue };
         let place = match (row.path, row.text) {
             (Some(path), _) => {
-                Place::File { path: path.into(), offset: row.offset, len: row.len, piece: row.piece }
+                let path = last.take().filter(|last| **last == *path).unwrap_or_else(|| path.into());
+                last = Some(path.clone());
+                Place::File { path, offset: row.offset, len: row.len, piece: row.piece }
             }
             (None, text) => Place::Told(text.unwrap_or_default()),
         };

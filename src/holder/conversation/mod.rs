@@ -21,7 +21,7 @@ use crate::claude::prompt::unwrapped;
 use crate::claude::transcript::{Fact, Line, Piece};
 use crate::domain::{ContentType, ConversationId, LastMessage, MessagePage, MessageQuery, Role, Timestamp};
 
-pub use page::read_archive;
+pub use page::Archive;
 
 /// How long a line may wait for the line it follows, in milliseconds. Claude Code writes in batches every 100 ms.
 const PARENT_WAIT_MS: u64 = 400;
@@ -140,33 +140,36 @@ impl Conversation {
             return;
         }
         let mut original = Tail::new(path);
-        match original.read() {
-            Ok(reads) => {
-                let mut news = News::default();
-                for read in reads {
-                    self.take(now, read, &mut news);
-                }
-                self.copied = true;
+        let mut news = News::default();
+        loop {
+            match original.read() {
+                Ok(Some(reads)) => reads.into_iter().for_each(|read| self.take(now, read, &mut news)),
+                Ok(None) => break self.copied = true,
+                Err(error) => break tracing::warn!(%error, "the original conversation could not be read"),
             }
-            Err(error) => tracing::warn!(%error, "the original conversation could not be read"),
+            self.index.flush();
         }
     }
 
     /// Reads what the file has gained.
     pub(super) fn catch_up(&mut self, now: Timestamp) -> News {
         let mut news = News::default();
-        let reads = match self.tail.as_mut().map(Tail::read) {
-            Some(Ok(reads)) => reads,
-            Some(Err(error)) => {
-                tracing::warn!(%error, "the transcript could not be read");
-                return news;
+        loop {
+            let reads = match self.tail.as_mut().map(Tail::read) {
+                Some(Ok(Some(reads))) => reads,
+                Some(Ok(None)) | None => break,
+                Some(Err(error)) => {
+                    tracing::warn!(%error, "the transcript could not be read");
+                    break;
+                }
+            };
+            for read in reads {
+                self.offer(now, read, &mut news);
             }
-            None => return news,
-        };
-        for read in reads {
-            self.offer(now, read, &mut news);
+            self.index.flush();
         }
         self.release(now, &mut news);
+        self.index.flush();
         news
     }
 
@@ -360,6 +363,7 @@ impl Conversation {
         let text = unwrapped(text);
         let piece = Piece::prompt(text.clone().into_owned(), prompt_id.clone());
         let id = self.index.push(Entry::of(&piece, None, at, Place::Told(text.clone().into_owned())));
+        self.index.flush();
         self.prompts.push(Told { id, at, text: text.into_owned(), prompt_id, bound: false });
         Some(id)
     }
@@ -377,6 +381,7 @@ impl Conversation {
         let content_type = if failed { ContentType::Error } else { ContentType::Text };
         let piece = Piece::new(Role::Assistant, content_type, text.to_owned());
         let id = self.index.push(Entry::of(&piece, None, at, Place::Told(text.to_owned())));
+        self.index.flush();
         self.reply = Some(Told { id, at, text: text.to_owned(), prompt_id: None, bound: false });
         Some(id)
     }

@@ -1,7 +1,7 @@
 //! Reading a page of messages.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -13,13 +13,43 @@ use crate::claude::transcript::Line;
 use crate::domain::{ContentType, Message, MessagePage, MessageQuery};
 use crate::holder::SessionDir;
 
-/// Reads a page of an ended session's conversation.
-///
-/// # Errors
-///
-/// When the index or a transcript cannot be read.
-pub fn read_archive(dir: &SessionDir, query: &MessageQuery) -> io::Result<MessagePage> {
-    page(&index::load(&dir.messages())?, query)
+/// An ended session's conversation.
+#[derive(Debug)]
+pub struct Archive {
+    entries: Vec<Entry>,
+    /// How long the index was, in bytes, when it was read.
+    len: u64,
+}
+
+impl Archive {
+    /// Reads its index.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read.
+    pub fn open(dir: &SessionDir) -> io::Result<Self> {
+        let len = length(dir);
+        Ok(Self { entries: index::load(&dir.messages())?, len })
+    }
+
+    /// Whether this is still all that the directory has.
+    #[must_use]
+    pub fn is_current(&self, dir: &SessionDir) -> bool {
+        self.len == length(dir)
+    }
+
+    /// Reads a page.
+    ///
+    /// # Errors
+    ///
+    /// When a transcript cannot be read.
+    pub fn page(&self, query: &MessageQuery) -> io::Result<MessagePage> {
+        page(&self.entries, query)
+    }
+}
+
+fn length(dir: &SessionDir) -> u64 {
+    fs::metadata(dir.messages()).map_or(0, |index| index.len())
 }
 
 /// Reads a page: the newest messages, those before an id, or those after one; oldest first in any case.

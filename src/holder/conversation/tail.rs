@@ -10,6 +10,9 @@ use crate::claude::transcript::Line;
 /// The longest line kept, in bytes; a longer one (a picture in base64) is skipped.
 const LONGEST_LINE: u64 = 64 << 20;
 
+/// How much is read at once, in bytes: of a long conversation that is resumed only so much stands in memory.
+const BATCH: u64 = 1 << 20;
+
 /// A file and how far it was read.
 #[derive(Debug)]
 pub(super) struct Tail {
@@ -35,12 +38,12 @@ impl Tail {
         &self.path
     }
 
-    /// Reads the whole lines since the last time. A file that is not there yet has none; one that became shorter
-    /// was replaced and is read from its end on.
-    pub(super) fn read(&mut self) -> io::Result<Vec<Read>> {
+    /// Reads some of the whole lines since the last time; `None` when there are no more. A file that is not there yet
+    /// has none; one that became shorter was replaced and is read from its end on.
+    pub(super) fn read(&mut self) -> io::Result<Option<Vec<Read>>> {
         let file = match File::open(&self.path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
         let size = file.metadata()?.len();
@@ -48,19 +51,22 @@ impl Tail {
             self.offset = size;
         }
         if size == self.offset {
-            return Ok(Vec::new());
+            return Ok(None);
         }
+        let start = self.offset;
         let mut reader = BufReader::new(file);
         reader.seek(SeekFrom::Start(self.offset))?;
         let mut reads = Vec::new();
         let mut bytes = Vec::new();
-        while let Some(len) = whole_line(&mut reader, &mut bytes)? {
+        while self.offset - start < BATCH
+            && let Some(len) = whole_line(&mut reader, &mut bytes)?
+        {
             if let Some(line) = Line::parse(&bytes) {
                 reads.push(Read { path: self.path.clone(), offset: self.offset, len, line });
             }
             self.offset += len;
         }
-        Ok(reads)
+        Ok((self.offset > start).then_some(reads))
     }
 }
 
@@ -85,6 +91,20 @@ fn whole_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Optio
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_file_is_read_in_parts() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let line = format!("{{\"uuid\":\"u\",\"text\":\"{}\"}}\n", "x".repeat(1000));
+        let lines = 3 * usize::try_from(BATCH).unwrap() / line.len();
+        io::Write::write_all(&mut file, line.repeat(lines).as_bytes()).unwrap();
+        let mut tail = Tail::new(file.path().to_owned());
+        let mut parts = Vec::new();
+        while let Some(reads) = tail.read().unwrap() {
+            parts.push(reads.len());
+        }
+        assert_eq!((parts.len(), parts.iter().sum::<usize>()), (3, lines));
+    }
 
     #[test]
     fn a_line_that_is_too_long_is_passed_over_and_not_kept() {

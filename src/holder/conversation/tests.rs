@@ -109,7 +109,7 @@ fn pages_go_both_ways_and_survive_the_session() {
     let ids = |page: MessagePage| (page.messages.iter().map(|m| m.id).collect::<Vec<_>>(), page.has_more);
     for read in [
         &(|q: &MessageQuery| lab.conversation.page(q).unwrap()) as &dyn Fn(&MessageQuery) -> MessagePage,
-        &|q: &MessageQuery| read_archive(&archive.dir(), q).unwrap(),
+        &|q: &MessageQuery| Archive::open(&archive.dir()).unwrap().page(q).unwrap(),
     ] {
         assert_eq!(ids(read(&query(None, None, 3))), (vec![8, 9, 10], true));
         assert_eq!(ids(read(&query(Some(8), None, 3))), (vec![5, 6, 7], true));
