@@ -131,7 +131,7 @@ impl Engine {
     pub(super) async fn tell(&self, row: &SessionRow) -> Result<Session, OpError> {
         // Nearly always this is all that is needed, and it costs a third of a snapshot.
         if row.ended.is_none()
-            && let Ok(client) = self.link(row.spec.id, &row.socket).await
+            && let Ok(client) = self.link(row.spec.id, &row.socket, TOLD_WITHIN).await
             && let Ok(session) = client.ask::<Session>(Request::Session, TOLD_WITHIN).await
             && session.status != StatusWord::Ended
         {
