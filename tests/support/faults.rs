@@ -15,6 +15,9 @@ impl Faults {
         let dir = lab.root.join("faults");
         std::fs::create_dir(&dir).unwrap();
         let lab = lab.with_var(aegis::fault::VARIABLE, dir.clone());
+        // The clock is everybody's.
+        let lab = lab.with_var("AEGIS_PASS_ENV", "FAKE_CLAUDE_SCRIPT,FAKE_CLAUDE_FAULTS");
+        let lab = lab.with_var("FAKE_CLAUDE_FAULTS", dir.clone());
         (lab, Self { dir })
     }
 

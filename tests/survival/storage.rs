@@ -228,7 +228,8 @@ async fn a_clock_that_is_set(#[values(-3_600_000, 3_600_000)] step: i64) {
     let woke = driver.aegis.wait_for_session(&driver.caller, wait).await.unwrap();
     assert_eq!(woke.woke[0].session.status, StatusWord::Idle, "{woke:#?}");
     taken(&driver, &id, "after").await;
-    assert_eq!(said(&driver, &id).await.last().unwrap(), "You said: after");
+    let said = said(&driver, &id).await;
+    assert_eq!(said, ["before", "You said: before", "LONG", "Done.", "after", "You said: after"]);
     driver.kill(&id).await;
     assert_eq!(journals(&lab).len(), 1);
 }

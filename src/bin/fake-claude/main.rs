@@ -91,6 +91,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::{env, fs};
 
+use aegis::domain::Timestamp;
+use aegis::fault;
 use args::Args;
 use script::Script;
 
@@ -98,6 +100,8 @@ use script::Script;
 const UNUSABLE: u8 = 2;
 
 fn main() -> ExitCode {
+    // A clock that a test steps is stepped for all.
+    fault::arm(env::var("FAKE_CLAUDE_FAULTS").ok().as_deref());
     let args = match Args::parse(env::args_os().skip(1)) {
         Ok(args) => args,
         Err(what) => return fail(1, &what),
@@ -152,10 +156,10 @@ fn new_id() -> String {
 
 /// Now, as the live file tells it.
 fn now_millis() -> i64 {
-    jiff::Timestamp::now().as_millisecond()
+    Timestamp::now().millis()
 }
 
 /// Now, as the transcript tells it.
 fn now_text() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+    Timestamp::now().to_string()
 }
