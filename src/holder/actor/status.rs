@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::Actor;
 use super::timers::Timer;
+use super::{Actor, CLOCK_JITTER_MS};
 use crate::domain::{
     EventData, Evidence, SessionStatus, Signal, Source, StatusReport, StatusWord, Timestamp,
 };
@@ -39,9 +39,11 @@ impl Status {
         self.evidence.iter()
     }
 
-    /// Whether what this source says about that time may count.
+    /// Whether what this source says about that time may count. A time that is still to come was taken before the clock
+    /// was set back: nobody knows how it lies to what was said since.
     pub(super) fn admits(&self, source: Source, at: Timestamp) -> bool {
-        self.grounds.admits(source, at)
+        let to_come = at.millis_since(Timestamp::now()) > CLOCK_JITTER_MS;
+        self.grounds.admits(source, at) && !(to_come && source < self.grounds.source)
     }
 
     /// The clock was set back to `now`: what settled the status is not newer than that.
@@ -87,7 +89,7 @@ impl Actor {
         what: impl Into<String>,
     ) -> bool {
         let what = what.into();
-        if !self.status.grounds.admits(source, at) {
+        if !self.status.admits(source, at) {
             self.note(source, at, what, Some(false));
             return false;
         }
