@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::lean;
 use super::piece::{Piece, pieces};
 use crate::domain::{ErrorKind, Timestamp};
 
@@ -76,8 +77,7 @@ impl Line {
     /// Reads one line. `None` if it is no JSON object; a line of an unknown type is a line without pieces.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        let json: Value = serde_json::from_slice(bytes).ok()?;
-        json.is_object().then(|| Self::read(&json))
+        Some(Self::read(&lean::read(bytes)?))
     }
 
     fn read(json: &Value) -> Self {

@@ -2,6 +2,7 @@
 //!
 //! Pure: bytes go in, values come out. Which file to read is the holder's business.
 
+mod lean;
 mod line;
 mod piece;
 
