@@ -79,8 +79,11 @@ fn serve(surroundings: Surroundings, args: McpArgs) -> ExitCode {
     };
     run(async move {
         let steward = tokio::spawn(steward::serve(app.engine.clone()));
+        let small = app.engine.clone();
+        let small = tokio::spawn(async move { small.keep_small().await });
         let served = mcp::serve_stdio(app.aegis(), app.caller("mcp"), set).await;
         steward.abort();
+        small.abort();
         match served {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

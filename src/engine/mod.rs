@@ -29,9 +29,12 @@ use std::sync::atomic::AtomicU8;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
 use crate::config::{Config, Paths};
 use crate::domain::{ErrorCode, OpError, SessionId};
-use crate::holder::{Archive, HolderClient};
+use crate::holder::{Archive, HolderClient, memory};
 use crate::store::{Store, StoreError};
 
 pub use types::{
@@ -64,6 +67,8 @@ pub struct Engine {
     /// The conversation of an ended session that was read last.
     archive: Mutex<Option<(SessionId, Arc<Archive>)>>,
     started: Instant,
+    /// Told whenever something is done.
+    used: Notify,
     steward: AtomicU8,
 }
 
@@ -81,7 +86,17 @@ impl Engine {
             links: Mutex::default(),
             archive: Mutex::default(),
             started: Instant::now(),
+            used: Notify::new(),
             steward: AtomicU8::new(steward::NOWHERE),
+        }
+    }
+
+    /// Gives memory back whenever nothing was done for a while, until the future is dropped.
+    pub async fn keep_small(&self) {
+        loop {
+            while timeout(memory::QUIET, self.used.notified()).await.is_ok() {}
+            memory::give_back_code();
+            self.used.notified().await;
         }
     }
 
@@ -90,6 +105,7 @@ impl Engine {
         &self,
         call: impl Fn(&dyn Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, OpError> {
+        self.used.notify_one();
         let (store, paths) = (self.store.clone(), self.paths.clone());
         let run = move || {
             let store = store.as_ref();

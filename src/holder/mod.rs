@@ -12,6 +12,7 @@ pub mod dir;
 pub mod hook;
 pub mod journal;
 pub mod launch;
+pub mod memory;
 pub mod process;
 mod pty;
 pub mod run;

@@ -31,6 +31,7 @@ use super::client::monotonic_ms;
 use super::conversation::Conversation;
 use super::dir::SessionDir;
 use super::launch::HolderLaunch;
+use super::memory;
 use super::pty::Pty;
 use crate::claude::live::Live;
 use crate::domain::{Ending, PermissionMode, SessionStatus, Source, Timestamp};
@@ -279,6 +280,7 @@ impl Actor {
             Timer::Kill => self.advance_kill(),
             Timer::Tree => self.record_tree(),
             Timer::Journal => self.write_journal(),
+            Timer::Quiet => memory::give_back_code(),
             // These only wake the actor: settling looks at the time itself.
             Timer::Screen | Timer::Deliver | Timer::Keying | Timer::Waits => {}
         }

@@ -36,6 +36,8 @@ pub(super) enum Timer {
     Kill,
     /// The processes should be recorded again.
     Tree,
+    /// Memory that nothing needs now can go.
+    Quiet,
 }
 
 /// The deadlines that are set.
