@@ -109,9 +109,9 @@ async fn t3_the_holder_is_killed(#[case] point: &str, #[case] ends_as: &[Receipt
         ..CreateSession::default()
     };
     let resumed = driver.aegis.create_session(&driver.caller, req).await.unwrap().session.id.to_string();
-    let session = driver.until(&resumed, StatusWord::Idle).await;
-    assert_eq!(session.conversation_id, ended.conversation_id);
+    driver.until(&resumed, StatusWord::Idle).await;
     crate::fake::taken(&driver, &resumed, "after").await;
+    assert_eq!(driver.show(&resumed).await.session.conversation_id, ended.conversation_id);
     assert_eq!(crate::fake::said(&driver, &resumed).await.last().unwrap(), "You said: after");
     driver.kill(&resumed).await;
 }
