@@ -216,6 +216,7 @@ impl Actor {
                 input = inputs.recv() => {
                     let Some(input) = input else { break };
                     self.mind_clock();
+                    self.timers.set(Timer::Quiet, memory::QUIET);
                     self.on_input(input);
                     for _ in 1..BATCH {
                         match inputs.try_recv() {

@@ -8,7 +8,6 @@ use super::{Actor, CLOCK_JITTER_MS};
 use crate::domain::{
     EventData, Evidence, SessionStatus, Signal, Source, StatusReport, StatusWord, Timestamp,
 };
-use crate::holder::memory::QUIET;
 
 /// How much evidence is kept for `explain`.
 const EVIDENCE_KEPT: usize = 300;
@@ -126,11 +125,6 @@ impl Actor {
             self.timers.ensure(Timer::Tree, Duration::from_secs(1));
         } else if from == StatusWord::Working {
             self.timers.clear(Timer::Stall);
-        }
-        if word == StatusWord::Working {
-            self.timers.clear(Timer::Quiet);
-        } else {
-            self.timers.set(Timer::Quiet, QUIET);
         }
         if word != StatusWord::Starting && from == StatusWord::Starting {
             self.timers.clear(Timer::Startup);
