@@ -27,6 +27,8 @@ pub struct SqliteStore {
 struct Opened {
     connection: Connection,
     identity: Option<damage::Identity>,
+    /// Whether this file was seen to be complete; it never becomes less so.
+    complete: bool,
 }
 
 /// Marks a file as complete, in the header's field for an application's own number: "AEGI".
@@ -134,7 +136,7 @@ impl SqliteStore {
 impl Opened {
     fn open(path: &Path) -> Result<Self, StoreError> {
         let connection = damage::open_or_replace(path)?;
-        Ok(Self { connection, identity: damage::Identity::of(path) })
+        Ok(Self { connection, identity: damage::Identity::of(path), complete: false })
     }
 }
 
@@ -263,9 +265,13 @@ impl Store for SqliteStore {
     }
 
     fn is_complete(&self) -> Result<bool, StoreError> {
-        self.read(|db| {
-            Ok(db.pragma_query_value(None, "application_id", |row| row.get::<_, i32>(0))? == COMPLETE)
-        })
+        let mut opened = self.opened()?;
+        if !opened.complete {
+            let mark =
+                opened.connection.pragma_query_value(None, "application_id", |row| row.get::<_, i32>(0));
+            opened.complete = mark.map_err(|error| Fault::from(error).at(&self.path))? == COMPLETE;
+        }
+        Ok(opened.complete)
     }
 
     fn set_complete(&self) -> Result<(), StoreError> {
