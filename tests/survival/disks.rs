@@ -54,14 +54,20 @@ async fn until_refused(server: &Server, id: &str, sent: &mut Vec<String>) -> Str
     }
 }
 
+/// Creates a session and waits until it is idle. Gives its id, and what waits for that again.
+async fn idle_session(server: &Server, create: &Value) -> (String, Value) {
+    let id = server.call("create_session", create.clone()).await["id"].as_str().unwrap().to_owned();
+    let idle = json!({"sessionIds": [id], "until": ["idle"]});
+    server.call("wait_for_session", idle.clone()).await;
+    (id, idle)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn t17_the_disk_is_full() {
     let lab = Lab::fake(json!({})).build().await;
     let Some(server) = on_a_small_disk(&lab).await else { return };
     let create = json!({"workDir": lab.work_dir(), "reuse": false});
-    let id = server.call("create_session", create.clone()).await["id"].as_str().unwrap().to_owned();
-    let idle = json!({"sessionIds": [id], "until": ["idle"]});
-    server.call("wait_for_session", idle.clone()).await;
+    let (id, idle) = idle_session(&server, &create).await;
     let mut sent = vec!["before".to_owned()];
     server.call("send_message", json!({"sessionId": id, "text": "before"})).await;
     server.call("wait_for_session", idle.clone()).await;
@@ -108,9 +114,7 @@ async fn t17_the_state_directory_cannot_be_written() {
     let lab = Lab::fake(json!({})).build().await;
     let Some(server) = on_a_small_disk(&lab).await else { return };
     let create = json!({"workDir": lab.work_dir(), "reuse": false});
-    let id = server.call("create_session", create.clone()).await["id"].as_str().unwrap().to_owned();
-    let idle = json!({"sessionIds": [id], "until": ["idle"]});
-    server.call("wait_for_session", idle.clone()).await;
+    let (id, idle) = idle_session(&server, &create).await;
     let locked = "mount --bind \"$STATE\" \"$STATE\" && mount -o remount,ro,bind \"$STATE\"";
     assert!(inside(&lab, &server, locked));
     assert_eq!(server.code("create_session", create.clone()).await, "storage_failed");

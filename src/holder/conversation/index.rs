@@ -43,7 +43,7 @@ impl Entry {
             tool_use_id: piece.tool_use_id.clone(),
             at,
             place,
-            preview: piece.text.chars().take(PREVIEW_CHARS).collect::<String>().into(),
+            preview: preview(&piece.text).into(),
         }
     }
 }
@@ -123,7 +123,7 @@ impl Index {
 
     /// Whether one of the newest messages is Claude's, and this text.
     pub(super) fn has_reply(&self, text: &str) -> bool {
-        let preview: String = text.trim().chars().take(PREVIEW_CHARS).collect();
+        let preview = preview(text.trim());
         let newest = self.entries.iter().rev().take(PREVIEWS_KEPT);
         newest
             .filter(|entry| entry.role == Role::Assistant)
@@ -133,7 +133,7 @@ impl Index {
     /// Whether the newest text since the last prompt is Claude's, and this one.
     pub(super) fn last_reply_is(&self, text: &str) -> bool {
         self.last_text.as_ref().is_some_and(|(role, last)| {
-            let preview: String = text.trim().chars().take(PREVIEW_CHARS).collect();
+            let preview = preview(text.trim());
             *role == Role::Assistant && last.trim() == preview.trim()
         })
     }
@@ -222,6 +222,11 @@ pub(super) fn load(path: &Path) -> io::Result<Vec<Entry>> {
         }
     }
     Ok(entries)
+}
+
+/// What events and listings tell of a text.
+fn preview(text: &str) -> String {
+    text.chars().take(PREVIEW_CHARS).collect()
 }
 
 fn position(id: u64) -> Option<usize> {
