@@ -10,9 +10,8 @@ use crate::ops::{CreateSession, SessionCreated};
 /// What the session is to be.
 #[derive(Clone, Debug, Args)]
 pub struct CreateArgs {
-    /// The directory to work in
-    #[arg(default_value = ".")]
-    pub dir: String,
+    /// The directory to work in; without it the template's, or this one if there is no template
+    pub dir: Option<String>,
     /// The first prompt; `-` reads it from stdin
     #[arg(long, short)]
     pub prompt: Option<String>,
@@ -55,6 +54,15 @@ pub struct Settings {
     /// A variable to add to the environment; may be repeated
     #[arg(long, short, value_name = "NAME=VALUE", value_parser = pair)]
     pub env: Vec<(String, String)>,
+    /// Make it from this template, by id or name; what is given here wins
+    #[arg(long, value_name = "TEMPLATE")]
+    pub template: Option<String>,
+    /// A value for a variable of the template's prompt; may be repeated
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = pair, requires = "template")]
+    pub variables: Vec<(String, String)>,
+    /// A key of `aegis state` whose value goes before the prompt; may be repeated
+    #[arg(long, value_name = "KEY")]
+    pub memory: Vec<String>,
     /// Repeating a call with the same key gives the session of the first call
     #[arg(long, value_name = "KEY")]
     pub key: Option<String>,
@@ -64,14 +72,16 @@ impl Settings {
     /// Builds the request.
     pub(super) fn request(
         self,
-        dir: &str,
+        dir: Option<&str>,
         prompt: Option<String>,
         reuse: bool,
     ) -> Result<CreateSession, OpError> {
         let add_dirs: Vec<String> =
             self.add_dirs.iter().map(|dir| absolute(dir)).collect::<Result<_, _>>()?;
+        // A template has its own.
+        let dir = dir.or(self.template.is_none().then_some("."));
         Ok(CreateSession {
-            work_dir: absolute(dir)?,
+            work_dir: dir.map(absolute).transpose()?.unwrap_or_default(),
             name: self.name,
             prompt,
             permission_mode: self.permission_mode,
@@ -81,6 +91,9 @@ impl Settings {
             worktree: self.worktree,
             add_dirs: (!add_dirs.is_empty()).then_some(add_dirs),
             env: variables(self.env),
+            template_id: self.template,
+            template_variables: variables(self.variables),
+            memory_keys: (!self.memory.is_empty()).then_some(self.memory),
             reuse: Some(reuse),
             idempotency_key: self.key,
         })
@@ -89,7 +102,7 @@ impl Settings {
 
 pub(super) async fn run(cx: &Cx, args: CreateArgs) -> Result<Exit, OpError> {
     let prompt = args.prompt.map(text_or_stdin).transpose()?;
-    let request = args.settings.request(&args.dir, prompt, !args.no_reuse)?;
+    let request = args.settings.request(args.dir.as_deref(), prompt, !args.no_reuse)?;
     let created = cx.aegis.create_session(&cx.caller, request).await?;
     cx.out.give(&created, render)?;
     Ok(Exit::Done)

@@ -10,6 +10,7 @@ mod approve;
 mod args;
 mod asks;
 mod attach;
+mod batch;
 mod create;
 mod dialog;
 mod doctor;
@@ -27,6 +28,8 @@ mod reject;
 mod run;
 mod send;
 mod show;
+mod state;
+mod template;
 mod text;
 mod wait;
 
@@ -50,6 +53,7 @@ pub use answer::AnswerArgs;
 pub use approve::ApproveArgs;
 pub use args::{Format, Target};
 pub use attach::AttachArgs;
+pub use batch::BatchArgs;
 pub use create::CreateArgs;
 pub use doctor::{Check, DoctorArgs, Doctoring, Rehearsal};
 pub use exit::Exit;
@@ -60,6 +64,11 @@ pub use read::ReadArgs;
 pub use reject::RejectArgs;
 pub use run::RunArgs;
 pub use send::SendArgs;
+pub use state::{KeyArgs, ListStateArgs, SetArgs, StateArgs, StateCommand};
+pub use template::{
+    CreateTemplateArgs, ListTemplatesArgs, TemplateArgs, TemplateCommand, TemplateSettings, TemplateTarget,
+    UpdateTemplateArgs,
+};
 pub use wait::WaitArgs;
 
 /// Drive Claude Code sessions
@@ -104,6 +113,8 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Start a session, or take an idle one
     Create(Box<CreateArgs>),
+    /// Start many sessions at once, from JSON
+    Batch(BatchArgs),
     /// List sessions, newest first
     #[command(visible_alias = "ls")]
     List(ListArgs),
@@ -134,6 +145,10 @@ pub enum Command {
     Attach(AttachArgs),
     /// Tell why a session has the status it has
     Explain(Target),
+    /// Keep texts under keys, which all sessions share
+    State(StateArgs),
+    /// Keep prompts with variables and settings, to make sessions from
+    Template(Box<TemplateArgs>),
     /// Tell how Aegis and what it stands on are
     Health(Format),
     /// Check everything that a session needs, with a next step for what is wrong
@@ -233,6 +248,7 @@ async fn dispatch(cx: &Cx, command: Command, doctoring: Doctoring) -> Result<Exi
     match command {
         Command::Run(args) => run::run(cx, *args).await,
         Command::Create(args) => create::run(cx, *args).await,
+        Command::Batch(args) => batch::run(cx, args).await,
         Command::List(args) => list::run(cx, args).await,
         Command::Show(args) => show::run(cx, args).await,
         Command::Send(args) => send::run(cx, args).await,
@@ -247,6 +263,8 @@ async fn dispatch(cx: &Cx, command: Command, doctoring: Doctoring) -> Result<Exi
         Command::Pane(args) => pane::run(cx, args).await,
         Command::Attach(args) => attach::run(cx, args).await,
         Command::Explain(args) => explain::run(cx, args).await,
+        Command::State(args) => state::run(cx, args).await,
+        Command::Template(args) => template::run(cx, *args).await,
         Command::Health(_) => health::run(cx).await,
         Command::Doctor(args) => doctor::run(cx, args, doctoring).await,
         Command::Mcp(_) | Command::Rehearse(_) | Command::Holder { .. } | Command::Hook { .. } => {
@@ -260,6 +278,7 @@ fn json(command: &Command) -> bool {
     match command {
         Command::Run(args) => args.format.json,
         Command::Create(args) => args.format.json,
+        Command::Batch(args) => args.format.json,
         Command::List(args) => args.format.json,
         Command::Send(args) => args.target.format.json,
         Command::Wait(args) => args.format.json,
@@ -273,6 +292,8 @@ fn json(command: &Command) -> bool {
         Command::Show(args) | Command::Interrupt(args) | Command::Escape(args) | Command::Explain(args) => {
             args.format.json
         }
+        Command::State(args) => args.command.json(),
+        Command::Template(args) => args.command.json(),
         Command::Health(format) => format.json,
         Command::Doctor(args) => args.format.json,
         Command::Rehearse(args) => args.format.json,

@@ -21,11 +21,12 @@ const LOOK: Duration = Duration::from_secs(1);
 /// What to run.
 #[derive(Clone, Debug, Args)]
 pub struct RunArgs {
-    /// The prompt; `-` reads it from stdin
-    pub prompt: String,
-    /// The directory to work in
-    #[arg(long, short, value_name = "DIR", default_value = ".")]
-    pub dir: String,
+    /// The prompt; `-` reads it from stdin. May be left to the template
+    #[arg(required_unless_present = "template")]
+    pub prompt: Option<String>,
+    /// The directory to work in; without it the template's, or this one if there is no template
+    #[arg(long, short, value_name = "DIR")]
+    pub dir: Option<String>,
     /// Take an idle session that fits instead of starting one
     #[arg(long)]
     pub reuse: bool,
@@ -58,8 +59,8 @@ struct Turn {
 }
 
 pub(super) async fn run(cx: &Cx, args: RunArgs) -> Result<Exit, OpError> {
-    let prompt = text_or_stdin(args.prompt)?;
-    let request = args.settings.request(&args.dir, Some(prompt), args.reuse)?;
+    let prompt = args.prompt.map(text_or_stdin).transpose()?;
+    let request = args.settings.request(args.dir.as_deref(), prompt, args.reuse)?;
     let created = cx.aegis.create_session(&cx.caller, request).await?;
     let mut turn =
         Turn { session: created.session, receipt: created.receipt, messages: Vec::new(), quiet: args.quiet };

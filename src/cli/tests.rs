@@ -1,6 +1,6 @@
 //! The command line as a whole.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::CommandFactory;
 
@@ -11,8 +11,17 @@ use crate::ops::{Door, OPS};
 /// Verbs that combine operations, and roles.
 const OTHERS: [&str; 7] = ["run", "answer", "doctor", "mcp", "rehearse", "holder", "hook"];
 
-fn verbs() -> BTreeSet<String> {
-    Cli::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect()
+/// Every verb with its words, also those that stand below another.
+fn verbs() -> BTreeMap<String, clap::Command> {
+    let below = |verb: &clap::Command| -> Vec<(String, clap::Command)> {
+        let name = verb.get_name();
+        if !verb.has_subcommands() {
+            return vec![(name.to_owned(), verb.clone())];
+        }
+        let words = |below: &clap::Command| (format!("{name} {}", below.get_name()), below.clone());
+        verb.get_subcommands().map(words).collect()
+    };
+    Cli::command().get_subcommands().flat_map(below).collect()
 }
 
 fn parsed(line: &[&str]) -> Cli {
@@ -36,14 +45,13 @@ fn every_operation_has_its_verb_and_every_verb_its_operation() {
         .map(|op| op.verb.expect("an operation of the command line has a verb").to_owned())
         .collect();
     let verbs: BTreeSet<String> =
-        verbs().into_iter().filter(|verb| !OTHERS.contains(&verb.as_str())).collect();
+        verbs().into_keys().filter(|verb| !OTHERS.contains(&verb.as_str())).collect();
     assert_eq!(verbs, operations);
 }
 
 #[test]
 fn every_verb_answers_with_json_and_explains_itself() {
-    for verb in Cli::command().get_subcommands().filter(|verb| !verb.is_hide_set()) {
-        let name = verb.get_name();
+    for (name, verb) in verbs().into_iter().filter(|(_, verb)| !verb.is_hide_set()) {
         assert!(verb.get_about().is_some(), "{name}");
         let json = verb.get_arguments().any(|argument| argument.get_id() == "json");
         assert!(json || name == "mcp", "{name} has no --json");

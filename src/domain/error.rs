@@ -17,7 +17,7 @@ pub enum ErrorCode {
     NoSuchSession,
     /// More than one session fits the prefix.
     AmbiguousSession,
-    /// The name is taken by a live session.
+    /// The name is taken, by a live session or another template.
     NameTaken,
     /// The directory does not exist, is no directory, or is not allowed.
     WorkDirRefused,
@@ -47,6 +47,12 @@ pub enum ErrorCode {
     InvalidAnswer,
     /// The conversation to resume does not exist.
     NoSuchConversation,
+    /// The memory has nothing under this key, or not any more.
+    NoSuchKey,
+    /// No template has this id or name.
+    NoSuchTemplate,
+    /// A variable of the template has no value.
+    MissingVariable,
     /// The idempotency key was used for something else.
     KeyReused,
     /// A session may not do this to itself or its ancestors.
@@ -92,6 +98,9 @@ impl ErrorCode {
             Self::InputChanged => "input_changed",
             Self::InvalidAnswer => "invalid_answer",
             Self::NoSuchConversation => "no_such_conversation",
+            Self::NoSuchKey => "no_such_key",
+            Self::NoSuchTemplate => "no_such_template",
+            Self::MissingVariable => "missing_variable",
             Self::KeyReused => "key_reused",
             Self::OwnSession => "own_session",
             Self::ClaudeNotFound => "claude_not_found",
@@ -129,6 +138,9 @@ impl ErrorCode {
             Self::InputChanged => "look at the ask again with get_status before you approve it",
             Self::InvalidAnswer => "answer with an option's text or number; details lists them",
             Self::NoSuchConversation => "create a session without resumeSessionId",
+            Self::NoSuchKey => "state_set makes it",
+            Self::NoSuchTemplate => "`aegis template list` shows them",
+            Self::MissingVariable => "give each variable a value in templateVariables",
             Self::KeyReused => "use a new idempotencyKey for a new request",
             Self::OwnSession => "a person or the session's creator has to do this",
             Self::ClaudeNotFound => {
@@ -170,6 +182,15 @@ impl OpError {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = hint.into();
         self
+    }
+
+    /// Takes the name that was probably meant as the next step, if there is one.
+    #[must_use]
+    pub fn did_you_mean(self, name: Option<&str>) -> Self {
+        match name {
+            Some(name) => self.hint(format!("did you mean `{name}`?")),
+            None => self,
+        }
     }
 
     /// Adds what it is about.

@@ -66,6 +66,11 @@ id_type! {
 }
 
 id_type! {
+    /// Names one template.
+    pub struct TemplateId;
+}
+
+id_type! {
     /// Names one life of a holder; sequence numbers count within it.
     pub struct Epoch;
 }

@@ -11,21 +11,27 @@ mod error;
 mod event;
 mod evidence;
 mod id;
+mod memory;
 mod message;
+mod nearest;
 mod receipt;
 mod session;
 mod status;
+mod template;
 mod time;
 
 pub use ask::{Answer, Ask, AskKind, AskVia, How, Remember, Resolution};
 pub use error::{ErrorCode, OpError};
 pub use event::{Action, Event, EventData, Position};
 pub use evidence::{Confidence, Evidence, Source, StatusReport};
-pub use id::{AskId, ConversationId, Epoch, ReceiptId, SessionId};
+pub use id::{AskId, ConversationId, Epoch, ReceiptId, SessionId, TemplateId};
+pub use memory::{KeyError, LONGEST_LIFE, LONGEST_VALUE, MemoryEntry, MemoryKey, before_prompt};
 pub use message::{ContentType, Message, MessagePage, MessageQuery, Role};
+pub use nearest::nearest;
 pub use receipt::{Delivery, Outcome, Receipt, ReceiptState, Step, WhenBusy};
 pub use session::{LastMessage, PermissionMode, Session, SessionSpec};
 pub use status::{
     Attention, EndCause, Ending, ErrorKind, Limit, SessionStatus, Signal, StatusWord, TurnError, Under,
 };
+pub use template::{FillError, SecretEnv, Template, TemplateChange, TemplateField, fill, variables};
 pub use time::Timestamp;

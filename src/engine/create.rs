@@ -1,5 +1,6 @@
 //! Creating a session: checked first, then an idle one taken, else a new one launched.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,7 @@ use futures_util::future::join_all;
 use sha2::{Digest, Sha256};
 
 use super::link::{LISTED_WITHIN, Observed, outline, refused};
-use super::names::{below_any, check_name, check_worktree, make_name, work_dir};
+use super::names::{LONGEST_NAME, below_any, check_name, check_worktree, make_name, work_dir};
 use super::rebuild::{known, record_of};
 use super::{Created, Engine, NewSession};
 use crate::claude::launch::{environment, never};
@@ -39,25 +40,16 @@ impl Engine {
         }
     }
 
-    pub(super) async fn create_once(&self, id: SessionId, new: &NewSession) -> Result<Created, OpError> {
+    pub(super) async fn create_once(&self, id: SessionId, asked: &NewSession) -> Result<Created, OpError> {
+        let new = &self.prepared(asked).await?;
         let dir = work_dir(&new.work_dir, &self.config, &self.paths.state_dir)?;
         if let Some(name) = &new.name {
-            check_name(name)?;
+            check_name(name, LONGEST_NAME)?;
         }
         if let Some(name) = &new.worktree {
             check_worktree(name, &dir)?;
         }
-        if let Some(text) = &new.prompt {
-            self.check_prompt(text)?;
-        }
-        if let Some(name) =
-            new.env.keys().find(|name| name.is_empty() || name.contains(['=', '\0']) || never(name))
-        {
-            return Err(OpError::new(
-                ErrorCode::InvalidArgument,
-                format!("the variable `{name}` cannot be set"),
-            ));
-        }
+        check_env(&new.env)?;
         let add_dirs = self.added(&new.add_dirs)?;
         let resume = match &new.resume {
             Some(reference) => Some(self.conversation(reference).await?),
@@ -71,7 +63,9 @@ impl Engine {
         {
             return Ok(created);
         }
-        self.launch(spec, new).await
+        // The key stands for what was asked: a template or the memory may be another when it is asked again.
+        let key = new.idempotency_key.clone().map(|key| (key, fingerprint(asked)));
+        self.launch(spec, new, key).await
     }
 
     /// Checks a prompt before anything is started for it.
@@ -259,7 +253,12 @@ impl Engine {
         Ok(None)
     }
 
-    async fn launch(&self, spec: SessionSpec, new: &NewSession) -> Result<Created, OpError> {
+    async fn launch(
+        &self,
+        spec: SessionSpec,
+        new: &NewSession,
+        key: Option<(String, String)>,
+    ) -> Result<Created, OpError> {
         let program = self.supported_program().await?;
         let id = spec.id;
         let storage = |error: std::io::Error| {
@@ -276,7 +275,6 @@ impl Engine {
             holder_start: None,
             ended: None,
         };
-        let key = new.idempotency_key.clone().map(|key| (key, fingerprint(new)));
         record_of(&row, key).write(&dir).map_err(storage)?;
         let record = row.clone();
         let insert = move |store: &dyn Store| {
@@ -351,6 +349,20 @@ impl Engine {
     }
 }
 
+/// Checks the names of variables that a caller adds.
+///
+/// # Errors
+///
+/// `invalid_argument`.
+pub(super) fn check_env(env: &BTreeMap<String, String>) -> Result<(), OpError> {
+    match env.keys().find(|name| name.is_empty() || name.contains(['=', '\0']) || never(name)) {
+        Some(name) => {
+            Err(OpError::new(ErrorCode::InvalidArgument, format!("the variable `{name}` cannot be set")))
+        }
+        None => Ok(()),
+    }
+}
+
 fn fresh_conversation() -> ConversationId {
     ConversationId::mint()
 }
@@ -369,7 +381,7 @@ fn settings_key(spec: &SessionSpec, new: &NewSession) -> String {
 
 /// A hash over a whole request, so that a key cannot stand for two.
 fn fingerprint(new: &NewSession) -> String {
-    digest(&serde_json::json!([
+    let mut whole = serde_json::json!([
         new.work_dir,
         new.name,
         new.prompt,
@@ -381,7 +393,13 @@ fn fingerprint(new: &NewSession) -> String {
         new.env,
         new.worktree,
         new.reuse,
-    ]))
+    ]);
+    // A request without these has the hash that it had before there were these.
+    let more = new.template.is_some() || new.memory_keys.is_some() || !new.variables.is_empty();
+    if let (true, Some(parts)) = (more, whole.as_array_mut()) {
+        parts.push(serde_json::json!([new.template, new.variables, new.memory_keys]));
+    }
+    digest(&whole)
 }
 
 fn digest(value: &serde_json::Value) -> String {

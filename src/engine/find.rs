@@ -1,6 +1,7 @@
 //! Finding sessions: by what a caller calls them, in lists, and by descent.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use futures_util::future::join_all;
 
@@ -140,7 +141,8 @@ impl Engine {
     }
 }
 
-fn read_cursor(text: &str) -> Result<(Timestamp, SessionId), OpError> {
+/// Reads where a page ended: a time and an id.
+pub(super) fn read_cursor<Id: FromStr>(text: &str) -> Result<(Timestamp, Id), OpError> {
     let parsed = text
         .split_once('_')
         .and_then(|(at, id)| Some((Timestamp::from_millis(at.parse().ok()?)?, id.parse().ok()?)));

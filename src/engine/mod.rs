@@ -11,12 +11,15 @@ mod find;
 mod health;
 mod launch;
 mod link;
+mod memory;
 mod names;
 mod once;
+mod prepare;
 mod program;
 mod read;
 mod rebuild;
 pub mod steward;
+mod templates;
 #[cfg(test)]
 pub(crate) mod testing;
 mod turn;
@@ -34,7 +37,7 @@ use tokio::time::timeout;
 
 use crate::config::{Config, Paths};
 use crate::domain::{ErrorCode, OpError, SessionId};
-use crate::holder::{Archive, HolderClient, memory};
+use crate::holder::{self, Archive, HolderClient};
 use crate::store::{Store, StoreError};
 
 pub use types::{
@@ -94,8 +97,8 @@ impl Engine {
     /// Gives memory back whenever nothing was done for a while, until the future is dropped.
     pub async fn keep_small(&self) {
         loop {
-            while timeout(memory::QUIET, self.used.notified()).await.is_ok() {}
-            memory::give_back_code();
+            while timeout(holder::memory::QUIET, self.used.notified()).await.is_ok() {}
+            holder::memory::give_back_code();
             self.used.notified().await;
         }
     }

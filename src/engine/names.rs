@@ -6,23 +6,23 @@ use std::path::{Path, PathBuf};
 use crate::config::Config;
 use crate::domain::{ErrorCode, OpError, SessionId};
 
-/// How long a name may be, in characters.
-const LONGEST_NAME: usize = 64;
+/// How long a session's name may be, in characters.
+pub(super) const LONGEST_NAME: usize = 64;
 
-/// Checks a caller's name.
+/// Checks a caller's name for something, of at most `most` characters.
 ///
 /// # Errors
 ///
 /// `invalid_argument`.
-pub(super) fn check_name(name: &str) -> Result<(), OpError> {
+pub(super) fn check_name(name: &str, most: usize) -> Result<(), OpError> {
     let wrong = if name.trim().is_empty() {
-        "is blank"
-    } else if name.chars().count() > LONGEST_NAME {
-        "has more than 64 characters"
+        "is blank".into()
+    } else if name.chars().count() > most {
+        format!("has more than {most} characters")
     } else if name.chars().any(char::is_control) {
-        "holds a control character"
+        "holds a control character".into()
     } else if name.parse::<SessionId>().is_ok() {
-        "looks like an id"
+        "looks like an id".into()
     } else {
         return Ok(());
     };

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::domain::{Event, OpError, PermissionMode, Receipt, Session, SessionId, StatusWord};
+use crate::domain::{Event, MemoryKey, OpError, PermissionMode, Receipt, Session, SessionId, StatusWord};
 use crate::wire::Snapshot;
 
 /// What a new session is to be.
 #[derive(Clone, Debug, Default)]
 pub struct NewSession {
-    /// The directory, as the caller wrote it.
+    /// The directory, as the caller wrote it; empty for the template's.
     pub work_dir: String,
     /// A name.
     pub name: Option<String>,
@@ -30,6 +30,12 @@ pub struct NewSession {
     pub env: BTreeMap<String, String>,
     /// The name of a git worktree to make.
     pub worktree: Option<String>,
+    /// The template, by id or name.
+    pub template: Option<String>,
+    /// Values of the variables in the template's prompt.
+    pub variables: BTreeMap<String, String>,
+    /// Keys of the memory whose values go before the prompt; none given means the template's.
+    pub memory_keys: Option<Vec<MemoryKey>>,
     /// Whether an idle session may be taken.
     pub reuse: bool,
     /// The caller's key.

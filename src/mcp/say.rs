@@ -8,8 +8,11 @@ use std::fmt::Write;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::domain::{Ask, Message, MessagePage, Receipt, Session};
-use crate::ops::{ScreenPane, ServerHealth, SessionCreated, SessionDetail, SessionList, Waited};
+use crate::domain::{Ask, MemoryEntry, Message, MessagePage, Receipt, Session};
+use crate::ops::{
+    ScreenPane, ServerHealth, SessionCreated, SessionDetail, SessionList, SessionsCreated, StateDeleted,
+    Waited,
+};
 
 /// The most of a tool's input that an ask quotes: the whole of nearly every command, a good part of an edit.
 const INPUT: usize = 4_000;
@@ -33,6 +36,35 @@ impl Say for SessionCreated {
             let _ = write!(text, "\n{}", receipt.say());
         }
         text
+    }
+}
+
+impl Say for SessionsCreated {
+    fn say(&self) -> String {
+        let mut lines = vec![format!("{} created, {} failed", self.created, self.failed)];
+        for (at, result) in self.results.iter().enumerate() {
+            let told = match (&result.session, &result.error) {
+                (Some(created), _) => created.say(),
+                (None, Some(error)) => format!("{}: {} ({})", word(&error.code), error.message, error.hint),
+                (None, None) => continue,
+            };
+            lines.push(format!("[{at}] {told}"));
+        }
+        lines.join("\n")
+    }
+}
+
+impl Say for MemoryEntry {
+    fn say(&self) -> String {
+        let until = self.expires_at.map(|at| format!(", until {at}")).unwrap_or_default();
+        let Self { key, value, owner, updated_at, .. } = self;
+        format!("{key}, set by {owner} at {updated_at}{until}:\n{value}")
+    }
+}
+
+impl Say for StateDeleted {
+    fn say(&self) -> String {
+        format!("{} {}", self.key, if self.deleted { "is deleted" } else { "was not there" })
     }
 }
 

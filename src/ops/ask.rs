@@ -10,15 +10,15 @@ use crate::domain::{Answer, Ask, AskId, ErrorCode, OpError, Remember};
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ApprovePermission {
-    /// The session's id, a unique prefix of at least 6 characters, or its name.
+    /// Id, prefix or name.
     pub session_id: String,
-    /// Which ask. May be left out when exactly one is open.
+    /// Needed if several are open.
     #[serde(default)]
     pub ask_id: Option<String>,
-    /// The `inputHash` that was shown; the approval is refused if the open call is another.
+    /// As shown; another call is not approved.
     #[serde(default)]
     pub input_hash: Option<String>,
-    /// `once` (default) allows this call, `session` also like calls until the session ends.
+    /// session: like calls too, until it ends.
     #[serde(default)]
     pub remember: Option<Remember>,
 }
@@ -27,12 +27,12 @@ pub struct ApprovePermission {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RejectPermission {
-    /// The session's id, a unique prefix of at least 6 characters, or its name.
+    /// Id, prefix or name.
     pub session_id: String,
-    /// Which ask. May be left out when exactly one is open.
+    /// Needed if several are open.
     #[serde(default)]
     pub ask_id: Option<String>,
-    /// Told to Claude, who goes on with it.
+    /// Told to Claude.
     #[serde(default)]
     #[schemars(length(max = 10000))]
     pub reason: Option<String>,

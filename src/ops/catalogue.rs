@@ -26,9 +26,18 @@ pub struct Op {
 
 const BOTH: &[Door] = &[Door::Mcp, Door::Cli];
 
+const CLI: &[Door] = &[Door::Cli];
+
 /// Every operation.
 pub const OPS: &[Op] = &[
     Op { name: "create_session", verb: Some("create"), read_only: false, not_to_oneself: false, doors: BOTH },
+    Op {
+        name: "batch_create_sessions",
+        verb: Some("batch"),
+        read_only: false,
+        not_to_oneself: false,
+        doors: BOTH,
+    },
     Op { name: "list_sessions", verb: Some("list"), read_only: true, not_to_oneself: false, doors: BOTH },
     Op { name: "get_status", verb: Some("show"), read_only: true, not_to_oneself: false, doors: BOTH },
     Op { name: "wait_for_session", verb: Some("wait"), read_only: true, not_to_oneself: false, doors: BOTH },
@@ -59,12 +68,51 @@ pub const OPS: &[Op] = &[
     Op { name: "get_transcript", verb: Some("read"), read_only: true, not_to_oneself: false, doors: BOTH },
     Op { name: "capture_pane", verb: Some("pane"), read_only: true, not_to_oneself: false, doors: BOTH },
     Op { name: "server_health", verb: Some("health"), read_only: true, not_to_oneself: false, doors: BOTH },
+    Op { name: "explain", verb: Some("explain"), read_only: true, not_to_oneself: false, doors: CLI },
+    Op { name: "attach", verb: Some("attach"), read_only: false, not_to_oneself: true, doors: CLI },
+    Op { name: "state_set", verb: Some("state set"), read_only: false, not_to_oneself: false, doors: BOTH },
+    Op { name: "state_get", verb: Some("state get"), read_only: true, not_to_oneself: false, doors: BOTH },
     Op {
-        name: "explain",
-        verb: Some("explain"),
+        name: "state_delete",
+        verb: Some("state delete"),
+        read_only: false,
+        not_to_oneself: false,
+        doors: BOTH,
+    },
+    Op { name: "state_list", verb: Some("state list"), read_only: true, not_to_oneself: false, doors: CLI },
+    Op {
+        name: "create_template",
+        verb: Some("template create"),
+        read_only: false,
+        not_to_oneself: false,
+        doors: CLI,
+    },
+    Op {
+        name: "list_templates",
+        verb: Some("template list"),
         read_only: true,
         not_to_oneself: false,
-        doors: &[Door::Cli],
+        doors: CLI,
     },
-    Op { name: "attach", verb: Some("attach"), read_only: false, not_to_oneself: true, doors: &[Door::Cli] },
+    Op {
+        name: "get_template",
+        verb: Some("template show"),
+        read_only: true,
+        not_to_oneself: false,
+        doors: CLI,
+    },
+    Op {
+        name: "update_template",
+        verb: Some("template update"),
+        read_only: false,
+        not_to_oneself: false,
+        doors: CLI,
+    },
+    Op {
+        name: "delete_template",
+        verb: Some("template delete"),
+        read_only: false,
+        not_to_oneself: false,
+        doors: CLI,
+    },
 ];

@@ -4,10 +4,13 @@
 //! [`OPS`] is the catalogue that tests hold the doors against.
 
 mod ask;
+mod batch;
 mod catalogue;
+mod memory;
 mod prompt;
 mod server;
 mod session;
+mod template;
 mod watch;
 
 use std::sync::Arc;
@@ -16,13 +19,16 @@ use crate::domain::{ErrorCode, OpError, SessionId};
 use crate::engine::Engine;
 
 pub use ask::{ApprovePermission, RejectPermission};
+pub use batch::{BatchCreateSessions, BatchItem, BatchResult, Failure, SessionsCreated};
 pub use catalogue::{Door, OPS, Op};
+pub use memory::{ListState, SetState, StateDeleted, StateList, StateRef};
 pub use prompt::{AnswerValue, SendMessage};
 pub use server::{ClaudeHealth, ServerHealth, ServerHealthRequest, StewardPlace, StoreHealth};
 pub use session::{
     CreateSession, HolderHealth, KillSession, ListSessions, SessionCreated, SessionDetail, SessionHealth,
     SessionList, SessionRef,
 };
+pub use template::{CreateTemplate, ListTemplates, TemplateList, TemplateRef, TemplateView, UpdateTemplate};
 pub use watch::{CapturePane, Explanation, GetTranscript, ScreenPane, WaitForSession, Waited, Woke};
 
 /// Who calls.
@@ -59,5 +65,13 @@ impl Aegis {
             ));
         }
         Ok(id)
+    }
+}
+
+/// How many a page of a list may have, 50 unless the caller says.
+fn page_limit(limit: Option<u32>) -> Result<usize, OpError> {
+    match limit.unwrap_or(50) {
+        limit @ 1..=200 => Ok(limit as usize),
+        _ => Err(OpError::new(ErrorCode::InvalidArgument, "limit must be from 1 to 200")),
     }
 }

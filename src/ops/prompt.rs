@@ -22,19 +22,18 @@ pub enum AnswerValue {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SendMessage {
-    /// The session's id, a unique prefix of at least 6 characters, or its name.
+    /// Id, prefix or name.
     pub session_id: String,
-    /// The prompt. While a question is open it answers that: an option's label or number, else free text.
+    /// The prompt, or an open question's answer: label, number or free text.
     #[serde(default)]
     pub text: Option<String>,
-    /// Answers to the open questions: question text to label, labels, or free text.
+    /// By question: label, labels or free text.
     #[serde(default)]
     pub answers: Option<BTreeMap<String, AnswerValue>>,
-    /// While a turn runs: `queue` (default) gives it to Claude now, `interrupt` stops the turn first, `refuse`
-    /// delivers nothing.
+    /// queue (default) gives it to Claude during the turn.
     #[serde(default)]
     pub when_busy: Option<WhenBusy>,
-    /// Repeating a call with the same key gives the receipt of the first call and sends nothing.
+    /// The same key sends nothing twice.
     #[serde(default)]
     #[schemars(length(min = 1, max = 200))]
     pub idempotency_key: Option<String>,

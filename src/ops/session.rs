@@ -6,48 +6,56 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Aegis, Caller};
-use crate::domain::{ErrorCode, Evidence, OpError, PermissionMode, Receipt, Session, StatusWord};
+use crate::domain::{Evidence, MemoryKey, OpError, PermissionMode, Receipt, Session, StatusWord};
 use crate::engine::{Detail, ListQuery, NewSession};
 
 /// Asks for a session.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CreateSession {
-    /// Absolute path of the directory to work in.
+    /// Absolute path to work in.
+    // Required by the schema; doors whose callers may leave it to the template give none as an empty text.
     pub work_dir: String,
-    /// A name to call it by, unique among live sessions; one is made up otherwise.
+    /// Unique while it lives.
     #[serde(default)]
     pub name: Option<String>,
-    /// The first prompt. Delivered once Claude Code is ready.
+    /// The first prompt.
     #[serde(default)]
     pub prompt: Option<String>,
-    /// Claude Code's permission mode: default (asks), acceptEdits, plan, auto, dontAsk or bypassPermissions.
+    /// Claude Code's; default asks.
     #[serde(default)]
     pub permission_mode: Option<PermissionMode>,
-    /// The model, by Claude Code's name for it.
+    /// As Claude Code names it.
     #[serde(default)]
     pub model: Option<String>,
-    /// Continue this conversation: an Aegis session or a Claude Code conversation id. A live one is forked.
+    /// Session or conversation to continue; a live one is forked.
     #[serde(default)]
     pub resume_session_id: Option<String>,
-    /// Text to add to the system prompt.
+    /// Added to the system prompt.
     #[serde(default)]
     pub append_system_prompt: Option<String>,
-    /// More directories that Claude may work in.
+    /// More directories to work in, at most 20.
     #[serde(default)]
-    #[schemars(length(max = 20))]
     pub add_dirs: Option<Vec<String>>,
-    /// Environment variables to add. Values are kept out of all records.
+    /// Variables to add; values are not recorded.
     #[serde(default)]
     pub env: Option<BTreeMap<String, String>>,
-    /// Work in a new git worktree of this name, which Claude Code makes below the repository's `.claude/worktrees`.
+    /// Name of a new git worktree to work in.
     #[serde(default)]
-    #[schemars(length(min = 1, max = 64))]
     pub worktree: Option<String>,
-    /// Take an idle session with the same directory, owner and settings instead of starting one. Default true.
+    /// Id or name; the call's own arguments win.
+    #[serde(default)]
+    pub template_id: Option<String>,
+    /// Values for its {{variables}}.
+    #[serde(default)]
+    pub template_variables: Option<BTreeMap<String, String>>,
+    /// state_set keys to put before the prompt, at most 20.
+    #[serde(default)]
+    pub memory_keys: Option<Vec<String>>,
+    /// Take an idle one like it. Default true.
     #[serde(default)]
     pub reuse: Option<bool>,
-    /// Repeating a call with the same key gives the session of the first call.
+    /// The same key gives the same session.
     #[serde(default)]
     #[schemars(length(min = 1, max = 200))]
     pub idempotency_key: Option<String>,
@@ -71,17 +79,17 @@ pub struct SessionCreated {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListSessions {
-    /// Only those in this status. Ended ones are listed only when asked for.
+    /// Ended ones only if asked for.
     #[serde(default)]
     pub status: Option<StatusWord>,
-    /// Only those that work in this directory.
+    /// Only those that work here.
     #[serde(default)]
     pub work_dir: Option<String>,
-    /// At most so many. Default 50.
+    /// Default 50.
     #[serde(default)]
     #[schemars(range(min = 1, max = 200))]
     pub limit: Option<u32>,
-    /// The `nextCursor` of the page before.
+    /// nextCursor of the page before.
     #[serde(default)]
     pub cursor: Option<String>,
 }
@@ -101,7 +109,7 @@ pub struct SessionList {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SessionRef {
-    /// The session's id, a unique prefix of at least 6 characters, or its name.
+    /// Id, prefix or name.
     pub session_id: String,
 }
 
@@ -169,9 +177,9 @@ pub struct SessionDetail {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct KillSession {
-    /// The session's id, a unique prefix of at least 6 characters, or its name.
+    /// Id, prefix or name.
     pub session_id: String,
-    /// Do not ask Claude Code to exit first. Default false.
+    /// Do not ask it to exit first.
     #[serde(default)]
     pub force: Option<bool>,
 }
@@ -182,13 +190,14 @@ impl Aegis {
     /// # Errors
     ///
     /// `work_dir_refused`, `name_taken`, `claude_not_found`, `claude_unsupported`, `no_such_conversation`,
-    /// `prompt_refused`, `prompt_too_large`, `key_reused`, `launch_failed`, `storage_failed`, `own_session`.
+    /// `prompt_refused`, `prompt_too_large`, `key_reused`, `launch_failed`, `storage_failed`, `own_session`,
+    /// `no_such_template`, `missing_variable`, `no_such_key`, `invalid_argument`.
     pub async fn create_session(
         &self,
         caller: &Caller,
         req: CreateSession,
     ) -> Result<SessionCreated, OpError> {
-        let created = self.engine.create(new_session(req, caller)).await?;
+        let created = self.engine.create(new_session(req, caller)?).await?;
         Ok(SessionCreated { session: created.session, reused: created.reused, receipt: created.receipt })
     }
 
@@ -198,14 +207,10 @@ impl Aegis {
     ///
     /// `invalid_argument` for a bad cursor or limit, `storage_failed`.
     pub async fn list_sessions(&self, _: &Caller, req: ListSessions) -> Result<SessionList, OpError> {
-        let limit = req.limit.unwrap_or(50);
-        if !(1..=200).contains(&limit) {
-            return Err(OpError::new(ErrorCode::InvalidArgument, "limit must be from 1 to 200"));
-        }
         let query = ListQuery {
             status: req.status,
             work_dir: req.work_dir,
-            limit: limit as usize,
+            limit: super::page_limit(req.limit)?,
             cursor: req.cursor,
         };
         let (sessions, next_cursor) = self.engine.list(query).await?;
@@ -232,8 +237,8 @@ impl Aegis {
     }
 }
 
-fn new_session(req: CreateSession, caller: &Caller) -> NewSession {
-    NewSession {
+fn new_session(req: CreateSession, caller: &Caller) -> Result<NewSession, OpError> {
+    Ok(NewSession {
         work_dir: req.work_dir,
         name: req.name,
         prompt: req.prompt,
@@ -244,11 +249,14 @@ fn new_session(req: CreateSession, caller: &Caller) -> NewSession {
         add_dirs: req.add_dirs.unwrap_or_default(),
         env: req.env.unwrap_or_default(),
         worktree: req.worktree,
+        template: req.template_id,
+        variables: req.template_variables.unwrap_or_default(),
+        memory_keys: req.memory_keys.as_deref().map(MemoryKey::read_all).transpose()?,
         reuse: req.reuse.unwrap_or(true),
         idempotency_key: req.idempotency_key,
         by: caller.surface.clone(),
         parent: caller.inside,
-    }
+    })
 }
 
 fn describe(detail: Detail) -> SessionDetail {

@@ -15,19 +15,18 @@ use crate::engine::{Attachment, WaitQuery};
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WaitForSession {
-    /// Which sessions; none given means all live ones.
+    /// Default: all live ones.
     #[serde(default)]
     #[schemars(length(min = 1, max = 50))]
     pub session_ids: Option<Vec<String>>,
-    /// Which statuses end the wait. Default: idle, permission_prompt, asking, stalled, rate_limited, error, ended.
+    /// Default: all that want attention.
     #[serde(default)]
     pub until: Option<Vec<StatusWord>>,
-    /// How long to wait, in milliseconds. Default 45000.
+    /// Default 45000.
     #[serde(default)]
     #[schemars(range(max = 50000))]
     pub timeout_ms: Option<u64>,
-    /// The `cursor` of the wait before: then nothing that happened between the two calls is missed, and nothing is
-    /// told twice.
+    /// Of the wait before: nothing is missed or told twice.
     #[serde(default)]
     pub cursor: Option<String>,
 }
@@ -59,25 +58,25 @@ pub struct Waited {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GetTranscript {
-    /// The session's id, a unique prefix of at least 6 characters, or its name.
+    /// Id, prefix or name.
     pub session_id: String,
-    /// Only messages before this id.
+    /// Only before this one.
     #[serde(default)]
     pub before_id: Option<u64>,
-    /// Only messages after this id.
+    /// Only after this one.
     #[serde(default)]
     pub after_id: Option<u64>,
-    /// At most so many. Default 50.
+    /// Default 50.
     #[serde(default)]
     #[schemars(range(min = 1, max = 200))]
     pub limit: Option<u32>,
-    /// Only messages of this role.
+    /// Only of this role.
     #[serde(default)]
     pub role: Option<Role>,
-    /// Thinking too. Default false.
+    /// Thinking too.
     #[serde(default)]
     pub include_thinking: Option<bool>,
-    /// At most so many characters in all. Default 20000.
+    /// Characters in all. Default 20000.
     #[serde(default)]
     #[schemars(range(min = 1, max = 1000000))]
     pub max_chars: Option<u32>,
@@ -87,7 +86,7 @@ pub struct GetTranscript {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CapturePane {
-    /// The session's id, a unique prefix of at least 6 characters, or its name.
+    /// Id, prefix or name.
     pub session_id: String,
     /// With colours, as escape sequences. Default false.
     #[serde(default)]

@@ -18,6 +18,12 @@ pub enum StoreError {
         /// The name.
         name: String,
     },
+    /// There is a template of this name.
+    #[error("there is a template named {name:?}")]
+    TemplateExists {
+        /// The name.
+        name: String,
+    },
     /// A session with this id is stored already.
     #[error("session {id} is stored already")]
     SessionExists {
@@ -85,7 +91,7 @@ impl StoreError {
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         match self {
-            Self::NameTaken { .. } => ErrorCode::NameTaken,
+            Self::NameTaken { .. } | Self::TemplateExists { .. } => ErrorCode::NameTaken,
             Self::NoSuchSession { .. } => ErrorCode::NoSuchSession,
             Self::Unavailable { .. } | Self::Busy { .. } | Self::Corrupt { .. } | Self::Newer { .. } => {
                 ErrorCode::StorageFailed

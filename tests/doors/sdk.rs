@@ -70,7 +70,7 @@ async fn a_delegation_through_every_tool(#[values("2.1.197", "2.1.330")] version
     assert_eq!(ended["status"], "ended", "{ended:#}");
     let listed = client.ask("list_sessions", json!({})).await;
     assert_eq!(listed["sessions"], json!([]), "{listed:#}");
-    assert_eq!(client.tools.len(), 13);
+    assert_eq!(client.tools.len(), 17);
     assert_eq!(client.called, client.tools);
     client.peer.end_input();
     assert_eq!(client.peer.ended().await, 0);

@@ -56,7 +56,7 @@ async fn the_hint_lists_what_is_accepted() {
     let none = fault(&client.call("server_health", json!({"now": true})).await);
     assert_eq!(none["hint"], "server_health takes no arguments");
     let range = fault(&client.call("list_sessions", json!({"limit": 0})).await);
-    assert_eq!(range["hint"], "limit: At most so many. Default 50.");
+    assert_eq!(range["hint"], "limit: Default 50.");
 }
 
 #[rstest]

@@ -138,3 +138,30 @@ fn every_operation_that_the_catalogue_promises_to_mcp_is_a_tool() {
         .collect();
     assert_eq!(offered, promised);
 }
+
+/// The length of a value in compact JSON, as it goes over the wire.
+fn bytes(value: &impl serde::Serialize) -> usize {
+    serde_json::to_vec(value).unwrap().len()
+}
+
+/// What a host's model reads of each tool before it does anything: name, description, arguments.
+fn paid(set: ToolSet) -> usize {
+    let read = |tool: &rmcp::model::Tool| json!({"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema});
+    McpDoor::tools(set).iter().map(|tool| bytes(&read(tool))).sum()
+}
+
+#[test]
+fn what_a_model_pays_for_the_tools_is_little() {
+    let (full, core) = (paid(ToolSet::Full), paid(ToolSet::Core));
+    assert!(full < 16_000, "all tools cost a model {full} bytes");
+    assert!(core < 6_000, "the core tools cost a model {core} bytes");
+}
+
+#[test]
+fn the_whole_list_is_small() {
+    let tools = McpDoor::tools(ToolSet::Full);
+    let whole = bytes(&tools);
+    // There will be 25; the room of those that are not there yet is not for those that are.
+    let most = 64_000 - 2_000 * 25_usize.saturating_sub(tools.len());
+    assert!(whole < most, "{} tools are told in {whole} bytes; at most {most}", tools.len());
+}

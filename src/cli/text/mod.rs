@@ -75,12 +75,14 @@ pub(super) fn error(error: &OpError) -> String {
 
 /// A hint in the words of the command line: hints name tools and arguments, since models read them most.
 pub(super) fn hint(text: &str) -> String {
-    const ARGUMENTS: [(&str, &str); 7] = [
+    const ARGUMENTS: [(&str, &str); 9] = [
         ("resumeSessionId", "--resume"),
         ("whenBusy", "--when-busy"),
         ("askId", "--ask"),
         ("openAsks", "the open asks"),
         ("idempotencyKey", "--key"),
+        ("templateVariables", "--var"),
+        ("memoryKeys", "--memory"),
         ("status ended", "--status ended"),
         ("details", "details below"),
     ];

@@ -11,14 +11,21 @@ use super::{brief, nearest};
 #[derive(Debug)]
 pub(super) struct Invalid {
     pub(super) message: String,
+    /// Empty until somebody on the way out knows one.
     pub(super) hint: String,
 }
 
+impl From<String> for Invalid {
+    fn from(message: String) -> Self {
+        Self { message, hint: String::new() }
+    }
+}
+
 /// Checks `arguments` of `tool` against its input schema. An optional argument that is null counts as absent and
-/// is taken out; a whole number written as `5.0` is rewritten as `5`.
+/// is taken out; a whole number written as `5.0` is rewritten as `5`. The same holds for objects within.
 pub(super) fn check(tool: &str, schema: &JsonObject, arguments: &mut JsonObject) -> Result<(), Invalid> {
     let look = Look { tool, root: schema };
-    look.arguments(schema, arguments)
+    look.object(schema, arguments, "")
 }
 
 struct Look<'a> {
@@ -27,49 +34,55 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    fn arguments(&self, schema: &JsonObject, arguments: &mut JsonObject) -> Result<(), Invalid> {
+    /// Checks an object with named properties; `path` is what to call it, empty for the arguments themselves.
+    fn object(&self, schema: &JsonObject, entries: &mut JsonObject, path: &str) -> Result<(), Invalid> {
         let empty = JsonObject::new();
         let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
         let required = required(schema);
-        for name in arguments.keys() {
+        let at = |name: &str| if path.is_empty() { name.into() } else { format!("{path}.{name}") };
+        for name in entries.keys() {
             if !properties.contains_key(name) {
-                let shown = brief(name);
+                let shown = at(&brief(name));
                 let message = match nearest(name, properties.keys().map(String::as_str)) {
                     Some(near) => format!("unknown argument `{shown}`; did you mean `{near}`?"),
                     None => format!("unknown argument `{shown}`"),
                 };
-                return Err(Invalid { message, hint: self.accepted(properties, &required) });
+                return Err(Invalid { message, hint: self.accepted(path, properties, &required) });
             }
         }
-        arguments.retain(|name, value| !value.is_null() || required.contains(&name.as_str()));
+        entries.retain(|name, value| !value.is_null() || required.contains(&name.as_str()));
         for name in &required {
-            if !arguments.contains_key(*name) {
-                let message = format!("`{name}` is missing");
-                return Err(Invalid { message, hint: self.accepted(properties, &required) });
+            if !entries.contains_key(*name) {
+                let message = format!("`{}` is missing", at(name));
+                return Err(Invalid { message, hint: self.accepted(path, properties, &required) });
             }
         }
-        for (name, value) in arguments.iter_mut() {
+        for (name, value) in entries.iter_mut() {
             let Some(property) = properties.get(name).and_then(Value::as_object) else { continue };
-            self.value(property, value, name).map_err(|message| {
-                let about = property.get("description").and_then(Value::as_str).unwrap_or_default();
-                Invalid { message, hint: format!("{name}: {about}") }
+            self.value(property, value, &at(name)).map_err(|Invalid { message, hint }| {
+                let about = property.get("description").and_then(Value::as_str);
+                match about {
+                    Some(about) if hint.is_empty() => Invalid { message, hint: format!("{name}: {about}") },
+                    _ => Invalid { message, hint },
+                }
             })?;
         }
         Ok(())
     }
 
-    fn accepted(&self, properties: &JsonObject, required: &[&str]) -> String {
+    fn accepted(&self, path: &str, properties: &JsonObject, required: &[&str]) -> String {
+        let what = if path.is_empty() { self.tool } else { path };
         let optional = properties.keys().filter(|name| !required.contains(&name.as_str()));
         let names: Vec<_> =
             required.iter().map(ToString::to_string).chain(optional.map(|name| format!("{name}?"))).collect();
         if names.is_empty() {
-            return format!("{} takes no arguments", self.tool);
+            return format!("{what} takes no arguments");
         }
-        format!("{} accepts {}", self.tool, names.join(", "))
+        format!("{what} accepts {}", names.join(", "))
     }
 
     /// Checks one value; `path` is what to call it.
-    fn value(&self, schema: &JsonObject, value: &mut Value, path: &str) -> Result<(), String> {
+    fn value(&self, schema: &JsonObject, value: &mut Value, path: &str) -> Result<(), Invalid> {
         if let Some(meant) = self.referenced(schema) {
             return self.value(meant, value, path);
         }
@@ -80,12 +93,13 @@ impl Look<'_> {
             }
             let kinds: Vec<_> =
                 choices.iter().filter_map(|choice| choice.get("type")?.as_str()).map(article).collect();
-            return Err(format!("`{path}` must be {}", kinds.join(" or ")));
+            return Err(format!("`{path}` must be {}", kinds.join(" or ")).into());
         }
         if let Some(kind) = schema.get("type").and_then(Value::as_str) {
             whole(kind, value);
             if !is_of(kind, value) {
-                return Err(format!("`{path}` must be {}, not {}", article(kind), article(kind_of(value))));
+                let found = article(kind_of(value));
+                return Err(format!("`{path}` must be {}, not {found}", article(kind)).into());
             }
         }
         one_of(schema, value, path)?;
@@ -98,6 +112,7 @@ impl Look<'_> {
                     .enumerate()
                     .try_for_each(|(place, item)| self.value(of, item, &format!("{path}[{place}]")))
             }
+            Value::Object(entries) if schema.contains_key("properties") => self.object(schema, entries, path),
             Value::Object(entries) => {
                 let Some(of) = schema.get("additionalProperties").and_then(Value::as_object) else {
                     return Ok(());

@@ -19,6 +19,8 @@ use super::door::McpDoor;
 use crate::domain::{ErrorCode, OpError};
 use check::{Invalid, check};
 
+pub(super) use crate::domain::nearest;
+
 /// A tool's arguments, or what is wrong with them. Named so because the tool macro takes the input schema from a
 /// parameter type of that name.
 pub(super) struct Parameters<T>(pub(super) Result<T, OpError>);
@@ -66,30 +68,6 @@ fn read<T: DeserializeOwned>(tool: &str, arguments: JsonObject) -> Result<T, OpE
         .map_err(|error| OpError::new(ErrorCode::InvalidArgument, format!("{tool}: {error}")))
 }
 
-/// Finds the known name that is most like `name`, if any is like it at all. Case and underscores do not count:
-/// `session_id` is `sessionId`.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    /// Below this two names have little in common: `dir` still finds `workDir`, `colour` finds nothing.
-    const ALIKE: f64 = 0.55;
-    /// No name of ours is half as long, in bytes, and comparing takes memory by the product of both lengths.
-    const LONGEST: usize = 100;
-    if name.len() > LONGEST {
-        return None;
-    }
-    let fold = |text: &str| text.replace(['_', '-', ' '], "").to_lowercase();
-    let name = fold(name);
-    known
-        .map(|known| {
-            let folded = fold(known);
-            let part = name.len() >= 3 && (folded.contains(&name) || name.contains(&folded));
-            let alike = strsim::normalized_damerau_levenshtein(&name, &folded);
-            (known, if part { alike.max(ALIKE) } else { alike })
-        })
-        .filter(|(_, alike)| *alike >= ALIKE)
-        .max_by(|(_, a), (_, b)| a.total_cmp(b))
-        .map(|(known, _)| known)
-}
-
 /// As much of a client's own word as an answer can repeat.
 pub(super) fn brief(word: &str) -> Cow<'_, str> {
     /// The longest name of ours, several times over.
@@ -115,21 +93,6 @@ mod tests {
             let mut arguments = arguments.as_object().unwrap().clone();
             let error = check_arguments(tool, &mut arguments).unwrap_err();
             assert!(error.message.len() < 500 && !error.message.contains("did you mean"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_name_finds_the_one_that_was_meant() {
-        let known = ["sessionId", "workDir", "permissionMode", "prompt"];
-        for (given, meant) in [
-            ("session_id", Some("sessionId")),
-            ("workdir", Some("workDir")),
-            ("dir", Some("workDir")),
-            ("mode", Some("permissionMode")),
-            ("promt", Some("prompt")),
-            ("colour", None),
-        ] {
-            assert_eq!(nearest(given, known.into_iter()), meant, "{given}");
         }
     }
 }

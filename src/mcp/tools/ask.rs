@@ -10,8 +10,7 @@ use crate::ops::{ApprovePermission, RejectPermission};
 
 #[tool_router(router = ask_tools, vis = "pub(in crate::mcp)")]
 impl McpDoor {
-    /// Allows the tool call or plan that a session asks about; read the ask first and pass its inputHash, so that
-    /// exactly what was shown is allowed.
+    /// Allows what a session asks for; read it first, and pass its inputHash to allow exactly that.
     #[tool(
         title = "Approve permission",
         annotations(
@@ -29,7 +28,7 @@ impl McpDoor {
         Ok(Json(self.aegis.approve_permission(&self.caller, req?).await?))
     }
 
-    /// Refuses the tool call or plan that a session asks about and tells Claude why, so that it goes on another way.
+    /// Refuses what a session asks for, and tells Claude why.
     #[tool(
         title = "Reject permission",
         annotations(

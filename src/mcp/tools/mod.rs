@@ -1,6 +1,8 @@
 //! The tools, by subject. Each method is one call into [`crate::ops`].
 
 mod ask;
+mod batch;
+mod memory;
 mod prompt;
 mod server;
 mod session;
@@ -26,9 +28,11 @@ const CORE: [&str; 8] = [
 /// Gathers the tools of a set, with schemas that every client can read.
 pub(super) fn router(set: ToolSet) -> ToolRouter<McpDoor> {
     let mut router = McpDoor::session_tools()
+        + McpDoor::batch_tools()
         + McpDoor::prompt_tools()
         + McpDoor::ask_tools()
         + McpDoor::watch_tools()
+        + McpDoor::memory_tools()
         + McpDoor::server_tools();
     if set == ToolSet::Core {
         router.map.retain(|name, _| CORE.contains(&name.as_ref()));

@@ -12,8 +12,7 @@ use crate::ops::{
 
 #[tool_router(router = session_tools, vis = "pub(in crate::mcp)")]
 impl McpDoor {
-    /// Starts a Claude Code session in a directory, or takes an idle one there, and gives it a first prompt; it
-    /// returns at once and works on by itself, so follow with wait_for_session.
+    /// Starts a Claude Code session, or takes an idle one, and gives it a prompt; follow with wait_for_session.
     #[tool(
         title = "Create session",
         annotations(
@@ -31,7 +30,7 @@ impl McpDoor {
         Ok(Json(self.aegis.create_session(&self.caller, req?).await?))
     }
 
-    /// Lists sessions, newest first, with status, directory and open asks; ended ones only when asked for by status.
+    /// Lists sessions, newest first, with their open asks.
     #[tool(
         title = "List sessions",
         annotations(
@@ -68,8 +67,7 @@ impl McpDoor {
         Ok(Json(self.aegis.get_status(&self.caller, req?).await?))
     }
 
-    /// Ends a session and every process it started; its transcript stays readable and its conversation can be
-    /// resumed with create_session.
+    /// Ends a session and all it started; create_session can resume it.
     #[tool(
         title = "Kill session",
         annotations(

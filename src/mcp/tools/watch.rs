@@ -16,8 +16,7 @@ use crate::ops::{CapturePane, GetTranscript, ListSessions, ScreenPane, WaitForSe
 
 #[tool_router(router = watch_tools, vis = "pub(in crate::mcp)")]
 impl McpDoor {
-    /// Waits until a session is done or needs an answer, instead of polling: up to 50 s a call; pass the returned
-    /// cursor to the next call and nothing between the two is missed.
+    /// Waits, at most 50 s, until a session is done or needs an answer; pass the cursor to the next call.
     #[tool(
         title = "Wait for session",
         annotations(
@@ -39,7 +38,7 @@ impl McpDoor {
         Ok(Json(self.patiently(&cx, sessions.as_deref(), wait).await?))
     }
 
-    /// Reads a session's conversation in pages, also after it ended; message ids never change.
+    /// Reads a session's conversation in pages, also after its end.
     #[tool(
         title = "Get transcript",
         annotations(

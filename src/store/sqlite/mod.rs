@@ -6,8 +6,10 @@
 mod damage;
 mod events;
 mod keys;
+mod memory;
 mod open;
 mod sessions;
+mod templates;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -161,6 +163,11 @@ fn number(what: &'static str, value: u64) -> Result<i64, Fault> {
 /// A path as text.
 fn text<'a>(what: &'static str, path: &'a Path) -> Result<&'a str, Fault> {
     path.to_str().ok_or_else(|| StoreError::Unstorable { what }.into())
+}
+
+/// A time as it was stored.
+fn time(millis: i64) -> Result<Timestamp, Fault> {
+    Timestamp::from_millis(millis).ok_or_else(|| Fault::Unreadable("a time beyond all calendars".into()))
 }
 
 /// A limit as SQLite counts it.

@@ -1,7 +1,10 @@
 //! Makes derived schemas fit for every client.
 //!
 //! What the derive writes is right but not plain: integer formats that validators warn about on the user's
-//! terminal, `null` beside every optional type, and one object per enum value. Descriptions stay.
+//! terminal, `null` beside every optional type, and one object per enum value.
+//! [`shrink`] then leaves out what no client needs.
+
+mod shrink;
 
 use std::sync::Arc;
 
@@ -11,16 +14,18 @@ use serde_json::Value;
 /// Tidies a tool's schemas and description.
 pub(super) fn tidy(tool: &mut Tool) {
     tool.description = tool.description.as_ref().map(|text| one_line(text).into());
-    tool.input_schema = Arc::new(tidy_root(&tool.input_schema));
-    tool.output_schema = tool.output_schema.as_ref().map(|schema| Arc::new(tidy_root(schema)));
+    tool.input_schema = Arc::new(tidy_root(&tool.input_schema, shrink::input));
+    tool.output_schema =
+        tool.output_schema.as_ref().map(|schema| Arc::new(tidy_root(schema, shrink::output)));
 }
 
-fn tidy_root(schema: &JsonObject) -> JsonObject {
+fn tidy_root(schema: &JsonObject, shrink: fn(&mut JsonObject)) -> JsonObject {
     let mut given = schema.clone();
     given.shift_remove("$schema");
     given.entry("type").or_insert_with(|| "object".into());
     given.entry("properties").or_insert_with(|| Value::Object(JsonObject::new()));
     tidy_object(&mut given);
+    shrink(&mut given);
     // The derive and the library leave them in any order; readers and diffs want always the same.
     let mut schema = JsonObject::new();
     for keyword in ["type", "properties", "required", "additionalProperties"] {

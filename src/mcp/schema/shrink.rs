@@ -1,0 +1,241 @@
+//! Makes schemas small without making them wrong: a host reads every tool's, and pays for each byte.
+//!
+//! Of an input the arguments are described, not the types that they are made of. An output has types and words, no
+//! prose: it is for programs that hold an answer against it. What is referred to once stands where it is used.
+
+use std::collections::BTreeMap;
+
+use rmcp::model::JsonObject;
+use serde_json::Value;
+
+/// Shrinks a tool's input schema.
+pub(super) fn input(schema: &mut JsonObject) {
+    undescribe(schema, true);
+    inline(schema);
+}
+
+/// Shrinks a tool's output schema.
+pub(super) fn output(schema: &mut JsonObject) {
+    undescribe(schema, false);
+    let defs = match schema.get("$defs") {
+        Some(Value::Object(defs)) => defs.clone(),
+        _ => JsonObject::new(),
+    };
+    merge(schema, &defs);
+    inline(schema);
+}
+
+/// Calls `look` with each schema directly in this one, and whether it is a property's.
+fn each(schema: &mut JsonObject, look: &mut dyn FnMut(&mut JsonObject, bool)) {
+    for (keyword, value) in schema.iter_mut() {
+        match (keyword.as_str(), value) {
+            ("properties", Value::Object(schemas)) => {
+                schemas.values_mut().filter_map(Value::as_object_mut).for_each(|schema| look(schema, true));
+            }
+            ("$defs" | "patternProperties", Value::Object(schemas)) => {
+                schemas.values_mut().filter_map(Value::as_object_mut).for_each(|schema| look(schema, false));
+            }
+            ("anyOf" | "oneOf" | "allOf", Value::Array(schemas)) => {
+                schemas.iter_mut().filter_map(Value::as_object_mut).for_each(|schema| look(schema, false));
+            }
+            ("items" | "additionalProperties", Value::Object(schema)) => look(schema, false),
+            _ => {}
+        }
+    }
+}
+
+/// Takes descriptions out, except those of properties if `properties` keep theirs.
+fn undescribe(schema: &mut JsonObject, properties: bool) {
+    each(schema, &mut |schema, is_property| {
+        if !(is_property && properties) {
+            schema.shift_remove("description");
+        }
+        undescribe(schema, properties);
+    });
+}
+
+/// Tells a choice among objects as one object: what all of them have is required, and what differs is left open.
+fn merge(schema: &mut JsonObject, defs: &JsonObject) {
+    if let Some(merged) = schema.get("oneOf").and_then(|choices| merged(choices, defs)) {
+        schema.shift_remove("oneOf");
+        for (keyword, value) in merged {
+            match (schema.get_mut(&keyword), value) {
+                (Some(Value::Object(known)), Value::Object(more)) => {
+                    more.into_iter().for_each(|(name, schema)| {
+                        known.entry(name).or_insert(schema);
+                    });
+                }
+                (Some(Value::Array(known)), Value::Array(more)) => known.extend(more),
+                (Some(_), _) => {}
+                (None, value) => {
+                    schema.insert(keyword, value);
+                }
+            }
+        }
+    }
+    each(schema, &mut |schema, _| merge(schema, defs));
+}
+
+fn merged(choices: &Value, defs: &JsonObject) -> Option<JsonObject> {
+    let choices: Vec<&JsonObject> =
+        choices.as_array()?.iter().map(|choice| resolved(choice, defs)).collect::<Option<_>>()?;
+    let properties: Vec<&JsonObject> =
+        choices.iter().map(|choice| choice.get("properties")?.as_object()).collect::<Option<_>>()?;
+    let mut common = JsonObject::new();
+    for name in properties.iter().flat_map(|properties| properties.keys()) {
+        if !common.contains_key(name) {
+            let told: Vec<&Value> = properties.iter().filter_map(|properties| properties.get(name)).collect();
+            common.insert(name.clone(), in_common(&told, defs));
+        }
+    }
+    let requires = |choice: &JsonObject, name: &String| {
+        choice.get("required").and_then(Value::as_array).is_some_and(|names| names.iter().any(|n| n == name))
+    };
+    let required: Vec<Value> = common
+        .keys()
+        .filter(|name| choices.iter().all(|choice| requires(choice, name)))
+        .map(|name| name.as_str().into())
+        .collect();
+    let mut merged = JsonObject::new();
+    merged.insert("type".into(), "object".into());
+    merged.insert("properties".into(), Value::Object(common));
+    merged.insert("required".into(), Value::Array(required));
+    Some(merged)
+}
+
+/// What several schemas of one property have in common: all, their words, their kind, or nothing.
+fn in_common(told: &[&Value], defs: &JsonObject) -> Value {
+    let all_like_the_first = |part: &dyn Fn(&Value) -> Option<Value>| {
+        let first = part(told.first()?)?;
+        told.iter().all(|schema| part(schema).as_ref() == Some(&first)).then_some(first)
+    };
+    if let Some(same) = all_like_the_first(&|schema| Some(schema.clone())) {
+        return same;
+    }
+    let mut common = JsonObject::new();
+    if let Some(kind) = all_like_the_first(&|schema| resolved(schema, defs)?.get("type").cloned()) {
+        common.insert("type".into(), kind);
+    }
+    let words: Option<Vec<Value>> = told.iter().map(|schema| schema.get("const").cloned()).collect();
+    if let Some(words) = words {
+        common.insert("enum".into(), Value::Array(words));
+    }
+    Value::Object(common)
+}
+
+/// The schema itself, or the one that it refers to.
+fn resolved<'a>(schema: &'a Value, defs: &'a JsonObject) -> Option<&'a JsonObject> {
+    match schema.get("$ref").and_then(Value::as_str) {
+        Some(reference) => defs.get(reference.strip_prefix(REFERENCE)?)?.as_object(),
+        None => schema.as_object(),
+    }
+}
+
+/// How a reference begins.
+const REFERENCE: &str = "#/$defs/";
+
+/// Puts what is referred to once, or is as short as a reference, in the place of the reference. What is not referred
+/// to goes.
+fn inline(root: &mut JsonObject) {
+    loop {
+        let mut uses = BTreeMap::new();
+        count(root, &mut uses);
+        let Some(Value::Object(defs)) = root.get_mut("$defs") else { return };
+        let short = |schema: &Value| {
+            !["properties", "anyOf", "oneOf", "items", "enum"].iter().any(|key| schema.get(key).is_some())
+        };
+        let next =
+            defs.iter().find(|(name, schema)| uses.get(*name).is_none_or(|uses| *uses < 2) || short(schema));
+        let Some(name) = next.map(|(name, _)| name.clone()) else { return };
+        let Some(Value::Object(schema)) = defs.shift_remove(&name) else { return };
+        if defs.is_empty() {
+            root.shift_remove("$defs");
+        }
+        replace(root, &format!("{REFERENCE}{name}"), &schema);
+    }
+}
+
+fn count(schema: &mut JsonObject, uses: &mut BTreeMap<String, usize>) {
+    if let Some(name) = schema.get("$ref").and_then(Value::as_str).and_then(|to| to.strip_prefix(REFERENCE)) {
+        *uses.entry(name.into()).or_default() += 1;
+    }
+    each(schema, &mut |schema, _| count(schema, uses));
+}
+
+fn replace(schema: &mut JsonObject, reference: &str, with: &JsonObject) {
+    if schema.get("$ref").is_some_and(|to| to == reference) {
+        schema.shift_remove("$ref");
+        for (keyword, value) in with {
+            // The place's own description says more than the type's.
+            schema.entry(keyword).or_insert_with(|| value.clone());
+        }
+    }
+    each(schema, &mut |schema, _| replace(schema, reference, with));
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(value: Value) -> JsonObject {
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn an_input_keeps_what_is_said_of_arguments() {
+        let mut schema = object(json!({
+            "properties": {"steps": {"description": "Steps.", "type": "array", "items": {"$ref": "#/$defs/Step"}}},
+            "$defs": {"Step": {"description": "A step.", "type": "object", "properties": {
+                "how": {"description": "How.", "type": "string"}}}},
+        }));
+        input(&mut schema);
+        let expected = json!({
+            "properties": {"steps": {"description": "Steps.", "type": "array", "items": {"type": "object",
+                "properties": {"how": {"description": "How.", "type": "string"}}}}},
+        });
+        assert_eq!(Value::Object(schema), expected);
+    }
+
+    #[test]
+    fn a_choice_among_objects_becomes_one() {
+        let event = |kind: &str, data: Value| {
+            json!({"type": "object", "properties": {"type": {"type": "string", "const": kind}, "data": data},
+                "required": ["type", "data"]})
+        };
+        let mut schema = object(json!({
+            "type": "object",
+            "properties": {"seq": {"type": "integer"}},
+            "required": ["seq"],
+            "oneOf": [
+                event("one", json!({"type": "object", "properties": {"a": {"type": "string"}}})),
+                event("two", json!({"$ref": "#/$defs/Two"})),
+            ],
+            "$defs": {"Two": {"type": "object", "properties": {"b": {"type": "string"}}}},
+        }));
+        output(&mut schema);
+        let expected = json!({
+            "type": "object",
+            "properties": {
+                "seq": {"type": "integer"},
+                "type": {"type": "string", "enum": ["one", "two"]},
+                "data": {"type": "object"},
+            },
+            "required": ["seq", "type", "data"],
+        });
+        assert_eq!(Value::Object(schema), expected);
+    }
+
+    #[test]
+    fn what_is_used_twice_stays_apart() {
+        let ask = json!({"type": "object", "properties": {"id": {"$ref": "#/$defs/Id"}}});
+        let mut schema = object(json!({
+            "properties": {"a": {"$ref": "#/$defs/Ask"}, "b": {"$ref": "#/$defs/Ask"}},
+            "$defs": {"Ask": ask, "Id": {"description": "An id.", "type": "string"}, "Unused": {"enum": ["x"]}},
+        }));
+        output(&mut schema);
+        let defs = json!({"Ask": {"type": "object", "properties": {"id": {"type": "string"}}}});
+        assert_eq!(schema.get("$defs"), Some(&defs));
+    }
+}
