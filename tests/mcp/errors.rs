@@ -34,6 +34,28 @@ async fn an_operation_that_fails_is_a_tool_error_of_one_json_object(#[case] era:
 #[case::item_choice("wait_for_session", json!({"until": ["idel"]}), "`until[0]` must be one of")]
 #[case::choice("create_session", json!({"workDir": "/", "permissionMode": "yolo"}), "`permissionMode` must be one of default, ")]
 #[case::entry("create_session", json!({"workDir": "/", "env": {"A": 1}}), "`env.A` must be a string, not a number")]
+#[case::entry_of_variables("create_session", json!({"workDir": "/", "templateVariables": {"a": 1}}), "`templateVariables.a` must be a string, not a number")]
+#[case::memory_keys("create_session", json!({"workDir": "/", "memoryKeys": "a/b"}), "`memoryKeys` must be an array, not a string")]
+#[case::memory_key("create_session", json!({"workDir": "/", "prompt": "x", "memoryKeys": ["ab"]}), "the key `ab` has no namespace")]
+#[case::many_memory_keys("create_session", json!({"workDir": "/", "prompt": "x", "memoryKeys": vec!["a/b"; 21]}), "21 keys are given; at most 20 are taken")]
+#[case::set_unknown("state_set", json!({"key": "a/b", "value": "x", "ttl": 1}), "unknown argument `ttl`; did you mean `ttlSeconds`?")]
+#[case::set_without_value("state_set", json!({"key": "a/b"}), "`value` is missing")]
+#[case::set_no_text("state_set", json!({"key": "a/b", "value": {"x": 1}}), "`value` must be a string, not an object")]
+#[case::set_too_long("state_set", json!({"key": "a/b", "value": "ü".repeat(51_201)}), "the value has 102402 bytes; at most 102400 are kept")]
+#[case::set_no_life("state_set", json!({"key": "a/b", "value": "x", "ttlSeconds": 0}), "`ttlSeconds` must be from 1 to 2592000")]
+#[case::set_long_life("state_set", json!({"key": "a/b", "value": "x", "ttlSeconds": 2_592_001}), "`ttlSeconds` must be from 1 to 2592000")]
+#[case::set_no_key("state_set", json!({"key": "ab", "value": "x"}), "the key `ab` has no namespace")]
+#[case::get_no_key("state_get", json!({"key": "a/"}), "the key `a/` has a part that is empty")]
+#[case::get_unknown("state_get", json!({"key": "a/b", "keys": []}), "unknown argument `keys`; did you mean `key`?")]
+#[case::delete_no_key("state_delete", json!({"key": "a/\u{7}"}), "the key holds the invisible character U+0007")]
+#[case::delete_missing("state_delete", json!({}), "`key` is missing")]
+#[case::batch_none("batch_create_sessions", json!({"sessions": []}), "`sessions` must have a length from 1 to 50")]
+#[case::batch_many("batch_create_sessions", json!({"sessions": vec![json!({"workDir": "/"}); 51]}), "`sessions` must have a length from 1 to 50")]
+#[case::batch_no_object("batch_create_sessions", json!({"sessions": ["/tmp"]}), "`sessions[0]` must be an object, not a string")]
+#[case::batch_unknown("batch_create_sessions", json!({"sessions": [{"workDir": "/"}, {"workdir": "/"}]}), "unknown argument `sessions[1].workdir`; did you mean `workDir`?")]
+#[case::batch_missing("batch_create_sessions", json!({"sessions": [{"prompt": "x"}]}), "`sessions[0].workDir` is missing")]
+#[case::batch_choice("batch_create_sessions", json!({"sessions": [{"workDir": "/", "permissionMode": "pan"}]}), "`sessions[0].permissionMode` must be one of default, ")]
+#[case::batch_entry("batch_create_sessions", json!({"sessions": [{"workDir": "/", "env": {"A": 1}}]}), "`sessions[0].env.A` must be a string, not a number")]
 #[case::several("send_message", json!({"sessionId": "a", "answers": {"Q?": 3}}), "`answers.Q?` must be a string or an array")]
 #[tokio::test]
 async fn an_argument_that_is_wrong_is_named(
@@ -55,6 +77,9 @@ async fn the_hint_lists_what_is_accepted() {
     assert_eq!(unknown["hint"], "kill_session accepts sessionId, force?");
     let none = fault(&client.call("server_health", json!({"now": true})).await);
     assert_eq!(none["hint"], "server_health takes no arguments");
+    let item = json!({"sessions": [{"workDir": "/", "colour": 1}]});
+    let within = fault(&client.call("batch_create_sessions", item).await);
+    assert!(within["hint"].as_str().unwrap().starts_with("sessions[0] accepts workDir, name?, "), "{within}");
     let range = fault(&client.call("list_sessions", json!({"limit": 0})).await);
     assert_eq!(range["hint"], "limit: Default 50.");
 }

@@ -2,5 +2,6 @@
 
 mod client;
 mod errors;
+mod memory;
 mod outputs;
 mod protocol;

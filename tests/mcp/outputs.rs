@@ -2,12 +2,15 @@
 
 use aegis::domain::{
     Action, Ask, AskId, AskKind, AskVia, Confidence, ContentType, ConversationId, Delivery, EndCause, Ending,
-    Epoch, ErrorKind, Event, EventData, Evidence, How, LastMessage, Limit, Message, MessagePage, Outcome,
-    PermissionMode, Receipt, ReceiptState, Resolution, Role, Session, SessionId, SessionStatus, Source,
-    StatusReport, StatusWord, Timestamp, TurnError, Under,
+    Epoch, ErrorCode, ErrorKind, Event, EventData, Evidence, How, LastMessage, Limit, MemoryEntry, Message,
+    MessagePage, OpError, Outcome, PermissionMode, Receipt, ReceiptState, Resolution, Role, Session,
+    SessionId, SessionStatus, Source, StatusReport, StatusWord, Timestamp, TurnError, Under,
 };
 use aegis::mcp::{McpDoor, ToolSet};
-use aegis::ops::{HolderHealth, SessionCreated, SessionDetail, SessionHealth, SessionList, Waited, Woke};
+use aegis::ops::{
+    BatchResult, HolderHealth, SessionCreated, SessionDetail, SessionHealth, SessionList, SessionsCreated,
+    StateDeleted, Waited, Woke,
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -178,6 +181,23 @@ fn every_answer_fits_its_schema_full_and_bare() {
             "get_transcript",
             &MessagePage { messages: vec![message], has_more: full, oldest_id, newest_id },
         );
+    }
+    for full in [true, false] {
+        let expires_at = full.then(at);
+        let (created_at, updated_at) = (at(), at());
+        let (key, value, owner) = ("a/b".parse().unwrap(), "x".into(), "mcp".into());
+        let entry = MemoryEntry { key, value, owner, created_at, updated_at, expires_at };
+        fits("state_set", &entry);
+        fits("state_get", &entry);
+        fits("state_delete", &StateDeleted { key: "a/b".into(), deleted: full });
+        let receipt = full.then(|| receipt(full));
+        let made = SessionCreated { session: session(full), reused: full, receipt };
+        let failed = OpError::new(ErrorCode::NameTaken, "taken").details(full.then(|| json!(["x"])));
+        let results = vec![
+            BatchResult { session: Some(made), error: None },
+            BatchResult { session: None, error: Some(failed.into()) },
+        ];
+        fits("batch_create_sessions", &SessionsCreated { results, created: 1, failed: 1 });
     }
     fits("send_message", &receipt(true));
     fits("send_message", &receipt(false));

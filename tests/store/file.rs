@@ -4,10 +4,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use aegis::domain::ErrorCode;
-use aegis::store::{SqliteStore, Store, StoreError};
+use aegis::store::{MemoryStore as _, SqliteStore, Store, StoreError, TemplateStore as _};
 use rusqlite::Connection;
 
-use super::{open, row};
+use super::{at, open, row};
 
 fn mode(path: &Path) -> u32 {
     path.metadata().unwrap().permissions().mode() & 0o777
@@ -34,6 +34,21 @@ fn an_empty_file_gets_its_tables_and_a_current_one_keeps_its_rows() {
     let session = row("one", 1);
     SqliteStore::open(&path).unwrap().insert_session(&session).unwrap();
     assert_eq!(SqliteStore::open(&path).unwrap().live_sessions().unwrap(), [session]);
+}
+
+#[test]
+fn an_older_file_gets_the_newer_tables_and_keeps_its_rows() {
+    let directory = tempfile::tempdir().unwrap();
+    let session = row("one", 1);
+    open(directory.path()).insert_session(&session).unwrap();
+    let path = directory.path().join("state/aegis.db");
+    let raw = Connection::open(&path).unwrap();
+    raw.execute_batch("DROP TABLE memory; DROP TABLE templates; PRAGMA user_version = 1;").unwrap();
+    drop(raw);
+    let store = open(directory.path());
+    assert_eq!(store.live_sessions().unwrap(), [session]);
+    assert_eq!(store.memory_keys(1, at(0)).unwrap(), [""; 0]);
+    assert_eq!(store.templates(None, 1).unwrap(), []);
 }
 
 #[test]

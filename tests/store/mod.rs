@@ -1,5 +1,7 @@
 mod contract;
 mod file;
+mod memory;
+mod templates;
 mod together;
 
 use std::path::Path;

@@ -13,7 +13,11 @@ use super::{at, events, open, row};
 const DIRECTORY: &str = "AEGIS_TEST_STORE";
 
 /// Runs `run` in `count` threads at the same moment, each with its own connection to a file that none has made.
-fn at_once<T: Send>(directory: &Path, count: usize, run: impl Fn(&SqliteStore) -> T + Sync) -> Vec<T> {
+pub(super) fn at_once<T: Send>(
+    directory: &Path,
+    count: usize,
+    run: impl Fn(&SqliteStore) -> T + Sync,
+) -> Vec<T> {
     let barrier = Barrier::new(count);
     let one = || {
         barrier.wait();
