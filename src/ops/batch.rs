@@ -124,31 +124,11 @@ impl Aegis {
             let what = format!("sessions must have 1 to {MOST} items");
             return Err(OpError::new(ErrorCode::InvalidArgument, what));
         }
-        let until = Instant::now() + ANSWERS_WITHIN;
-        let slots = Arc::new(Semaphore::new(AT_ONCE));
-        let results = join_all(req.sessions.into_iter().map(|BatchItem(one)| {
-            let (aegis, caller, slots) = (self.clone(), caller.clone(), slots.clone());
-            async move {
-                let Ok(slot) = timeout_at(until, slots.acquire_owned()).await else {
-                    return Err(late("it was not begun in time", "create it in another call"));
-                };
-                // A task of its own: a creation that is dropped in the middle would leave half a session.
-                let begun = tokio::spawn(async move {
-                    let _slot = slot;
-                    let one = CreateSession { reuse: Some(one.reuse.unwrap_or(false)), ..one };
-                    aegis.create_session(&caller, one).await
-                });
-                match timeout_at(until, begun).await {
-                    Ok(Ok(created)) => created,
-                    Ok(Err(error)) => {
-                        Err(OpError::new(ErrorCode::Internal, format!("its creation broke off: {error}")))
-                    }
-                    Err(_) => {
-                        Err(late("it was begun, and has not come up in time", "list_sessions shows it"))
-                    }
-                }
-            }
-        }));
+        let results = side_by_side(req.sessions, Instant::now() + ANSWERS_WITHIN, |BatchItem(one)| {
+            let (aegis, caller) = (self.clone(), caller.clone());
+            let one = CreateSession { reuse: Some(one.reuse.unwrap_or(false)), ..one };
+            async move { aegis.create_session(&caller, one).await }
+        });
         let results: Vec<BatchResult> = results
             .await
             .into_iter()
@@ -162,6 +142,82 @@ impl Aegis {
     }
 }
 
-fn late(what: &str, hint: &str) -> OpError {
-    OpError::new(ErrorCode::NotConfirmed, what).hint(hint)
+/// Makes something of each item, so many at once, and gives what became of them in the order of the items, no later
+/// than `until`.
+async fn side_by_side<I, T, F>(
+    items: Vec<I>,
+    until: Instant,
+    make: impl Fn(I) -> F,
+) -> Vec<Result<T, OpError>>
+where
+    F: Future<Output = Result<T, OpError>> + Send + 'static,
+    T: Send + 'static,
+{
+    let slots = Arc::new(Semaphore::new(AT_ONCE));
+    let late = |what, hint: &str| Err(OpError::new(ErrorCode::NotConfirmed, what).hint(hint));
+    join_all(items.into_iter().map(|item| {
+        let (made, slots) = (make(item), slots.clone());
+        async move {
+            let Ok(Ok(slot)) = timeout_at(until, slots.acquire_owned()).await else {
+                return late("it was not begun in time", "create it in another call");
+            };
+            // A task of its own: what is dropped in the middle would leave half a session.
+            let begun = tokio::spawn(async move {
+                let _slot = slot;
+                made.await
+            });
+            match timeout_at(until, begun).await {
+                Ok(Ok(result)) => result,
+                Ok(Err(error)) => Err(OpError::new(ErrorCode::Internal, format!("it broke off: {error}"))),
+                Err(_) => {
+                    late("it was begun, and has not come up in time", "list_sessions shows whether it did")
+                }
+            }
+        }
+    }))
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::sync::Barrier;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_hangs_holds_nobody_up_for_longer_than_it_may() {
+        let until = Instant::now() + Duration::from_millis(200);
+        let results = side_by_side((0..20).collect(), until, |n: usize| async move {
+            if n >= 2 {
+                pending::<()>().await;
+            }
+            Ok(n)
+        });
+        let results = results.await;
+        assert_eq!(results[..2], [Ok(0), Ok(1)]);
+        let said = |result: &Result<usize, OpError>| result.as_ref().unwrap_err().message.clone();
+        assert!(results[2..10].iter().all(|result| said(result).starts_with("it was begun")), "{results:?}");
+        assert!(results[10..].iter().all(|result| said(result).starts_with("it was not")), "{results:?}");
+    }
+
+    #[tokio::test]
+    async fn so_many_are_at_work_at_once_and_no_more() {
+        let (at_work, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let together = Arc::new(Barrier::new(AT_ONCE));
+        let items = (0..AT_ONCE * 6).collect();
+        let results = side_by_side(items, Instant::now() + ANSWERS_WITHIN, |n: usize| {
+            let (at_work, most, together) = (at_work.clone(), most.clone(), together.clone());
+            async move {
+                most.fetch_max(at_work.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                together.wait().await;
+                at_work.fetch_sub(1, Ordering::SeqCst);
+                Ok(n)
+            }
+        });
+        assert_eq!(results.await, (0..AT_ONCE * 6).map(Ok).collect::<Vec<_>>());
+        assert_eq!(most.load(Ordering::SeqCst), AT_ONCE);
+    }
 }

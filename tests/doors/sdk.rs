@@ -65,6 +65,8 @@ async fn a_delegation_through_every_tool(#[values("2.1.197", "2.1.330")] version
     chosen(&mut client, &lab, &id).await;
     looked_at(&mut client, &lab, &id).await;
     stopped(&mut client, &lab, &id).await;
+    remembered(&mut client).await;
+    several(&mut client, &lab).await;
 
     let ended = client.ask("kill_session", json!({"sessionId": id})).await;
     assert_eq!(ended["status"], "ended", "{ended:#}");
@@ -144,6 +146,31 @@ async fn looked_at(client: &mut McpClient, lab: &Lab, id: &str) {
     assert!(pane["pane"].as_str().unwrap().contains("First chosen."), "{pane:#}");
     let page = client.ask("get_transcript", json!({"sessionId": id, "role": "assistant", "limit": 1})).await;
     assert_eq!((page["messages"][0]["role"].as_str(), &page["hasMore"]), (Some("assistant"), &json!(true)));
+}
+
+async fn remembered(client: &mut McpClient) {
+    let set = client
+        .ask("state_set", json!({"key": "team/rules", "value": "Greet first.", "ttlSeconds": 60}))
+        .await;
+    assert_eq!((&set["value"], set["expiresAt"].is_string()), (&json!("Greet first."), true), "{set:#}");
+    assert_eq!(client.ask("state_get", json!({"key": "team/rules"})).await, set);
+}
+
+/// Two at once: one with something of the memory before its prompt, one that cannot be.
+async fn several(client: &mut McpClient, lab: &Lab) {
+    let one = json!({"workDir": lab.work_dir(), "prompt": "GREET", "memoryKeys": ["team/rules"]});
+    let told =
+        client.ask("batch_create_sessions", json!({"sessions": [one, {"workDir": "/none/such"}]})).await;
+    assert_eq!((&told["created"], &told["failed"]), (&json!(1), &json!(1)), "{told:#}");
+    assert_eq!(told["results"][1]["error"]["code"], "work_dir_refused", "{told:#}");
+    let id = told["results"][0]["session"]["id"].as_str().unwrap().to_owned();
+    client.until(&id, "idle").await;
+    let said = client.said(&id).await;
+    let prompt = "[Memory context]\n--- team/rules\nGreet first.\n--- end of memory context\n\nGREET";
+    assert_eq!(said, [pair("user", prompt), pair("assistant", "Good morning.")]);
+    let gone = client.ask("state_delete", json!({"key": "team/rules"})).await;
+    assert_eq!(gone["deleted"], true);
+    client.ask("kill_session", json!({"sessionId": id})).await;
 }
 
 async fn stopped(client: &mut McpClient, lab: &Lab, id: &str) {

@@ -1,12 +1,15 @@
 //! The stand-in for Claude Code, made to do what the real one cannot be made to do on demand. A test that begins with
 //! `t` and a number reproduces a class of incidents that peers of Aegis had.
 
+mod batch;
 mod conversations;
 mod crashes;
 mod delivery;
 mod hooks;
 mod load;
+mod memory;
 mod startup;
+mod templates;
 
 use aegis::domain::{Receipt, ReceiptId, ReceiptState, StatusWord};
 
