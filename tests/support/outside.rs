@@ -332,12 +332,16 @@ impl Terminal {
         let state = self.state.clone();
         let shown = || wanted(&state.lock().unwrap().screen().contents());
         let seen = timeout(PATIENCE, async {
-            while !shown() {
-                if *self.changed.borrow_and_update() || self.changed.changed().await.is_err() {
+            loop {
+                // Noted before the look, so that what comes after it wakes this up.
+                let closed = *self.changed.borrow_and_update();
+                if shown() {
+                    return true;
+                }
+                if closed || self.changed.changed().await.is_err() {
                     return shown();
                 }
             }
-            true
         });
         let seen = seen.await.unwrap_or(false);
         assert!(seen, "`{what}` is not shown:\n{}", self.screen());
