@@ -13,7 +13,7 @@
 //! | [`holder`], [`store`] | one session's process and its client; what survives |
 //! | [`claude`] | everything known about the `claude` program: bytes in, values out |
 //! | [`term`], [`wire`], [`config`] | a screen as a value; frames to a holder; one validated configuration |
-//! | [`domain`] | what things are: ids, status, asks, receipts, events |
+//! | [`domain`] | what things are: ids, status, asks, receipts, events, the memory, templates |
 //! | [`fault`] | named points for tests of crashes; nothing in a normal build |
 //!
 //! # The life of a prompt

@@ -122,7 +122,7 @@ fn end(entry: &MemoryEntry) -> String {
     entry.expires_at.map(|at| format!(" until {at}")).unwrap_or_default()
 }
 
-/// A line an entry: its key, who set it, how long ago, and how it begins.
+/// A line an entry: its key, who set it, how long ago, for how long it stays, and how it begins.
 fn render(list: &StateList, now: Timestamp) -> String {
     if list.entries.is_empty() {
         return "nothing is kept\n".into();
@@ -136,7 +136,8 @@ fn render(list: &StateList, now: Timestamp) -> String {
                 text::prose(entry.key.as_str()),
                 text::short(owner),
                 text::ago(now, entry.updated_at),
-                text::clip(&format!("{}{}", entry.value, end(entry)), 60),
+                entry.expires_at.map_or("stays".into(), |at| format!("for {}", text::ago(at, now))),
+                text::clip(&entry.value, 60),
             ]
         })
         .collect();
@@ -158,7 +159,9 @@ mod tests {
             updated_at: at(0),
             expires_at: None,
         };
-        let list = StateList { entries: vec![entry], next_cursor: None };
-        assert_eq!(render(&list, at(60_000)), "team/rules  cli  1m  Tabs. No spaces.\n");
+        let brief = MemoryEntry { expires_at: Some(at(90_000)), ..entry.clone() };
+        let list = StateList { entries: vec![entry, brief], next_cursor: None };
+        let lines = "team/rules  cli  1m  stays    Tabs. No spaces.\nteam/rules  cli  1m  for 30s  Tabs. No spaces.\n";
+        assert_eq!(render(&list, at(60_000)), lines);
     }
 }

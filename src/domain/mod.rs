@@ -1,4 +1,4 @@
-//! What things are: ids, status, asks, receipts, events. Pure.
+//! What things are: ids, status, asks, receipts, events, the memory, templates. Pure.
 //!
 //! Nothing here reads a clock, a file or the environment; callers bring those in as values. The words are the
 //! same in the code, on the wire and in the documentation.

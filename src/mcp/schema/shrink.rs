@@ -125,52 +125,68 @@ fn in_common(told: &[&Value], defs: &JsonObject) -> Value {
 
 /// The schema itself, or the one that it refers to.
 fn resolved<'a>(schema: &'a Value, defs: &'a JsonObject) -> Option<&'a JsonObject> {
-    match schema.get("$ref").and_then(Value::as_str) {
-        Some(reference) => defs.get(reference.strip_prefix(REFERENCE)?)?.as_object(),
-        None => schema.as_object(),
+    let schema = schema.as_object()?;
+    match reference(schema) {
+        Some(name) => defs.get(name)?.as_object(),
+        None => Some(schema),
     }
 }
-
-/// How a reference begins.
-const REFERENCE: &str = "#/$defs/";
 
 /// Puts what is referred to once, or is as short as a reference, in the place of the reference. What is not referred
 /// to goes.
 fn inline(root: &mut JsonObject) {
-    loop {
-        let mut uses = BTreeMap::new();
-        count(root, &mut uses);
-        let Some(Value::Object(defs)) = root.get_mut("$defs") else { return };
-        let short = |schema: &Value| {
-            !["properties", "anyOf", "oneOf", "items", "enum"].iter().any(|key| schema.get(key).is_some())
-        };
-        let next =
-            defs.iter().find(|(name, schema)| uses.get(*name).is_none_or(|uses| *uses < 2) || short(schema));
-        let Some(name) = next.map(|(name, _)| name.clone()) else { return };
-        let Some(Value::Object(schema)) = defs.shift_remove(&name) else { return };
-        if defs.is_empty() {
-            root.shift_remove("$defs");
+    let Some(Value::Object(defs)) = root.shift_remove("$defs") else { return };
+    let mut uses = BTreeMap::new();
+    root.values().for_each(|value| count(value, &defs, &mut uses));
+    let stays = |name: &str, schema: &Value| {
+        let long = ["$ref", "properties", "additionalProperties", "anyOf", "oneOf", "items", "enum"]
+            .iter()
+            .any(|key| schema.get(key).is_some());
+        long && uses.get(name).is_some_and(|uses| *uses > 1)
+    };
+    let (apart, once): (JsonObject, JsonObject) =
+        defs.into_iter().partition(|(name, schema)| stays(name, schema));
+    expand(root, &once);
+    if !apart.is_empty() {
+        root.insert("$defs".into(), Value::Object(apart));
+        each(root, &mut |schema, _| expand(schema, &once));
+    }
+}
+
+/// Counts the references to each definition, from what is reached.
+fn count(value: &Value, defs: &JsonObject, uses: &mut BTreeMap<String, usize>) {
+    match value {
+        Value::Object(schema) => {
+            if let Some(name) = reference(schema) {
+                let times = uses.entry(name.into()).or_default();
+                *times += 1;
+                if let (1, Some(meant)) = (*times, defs.get(name)) {
+                    count(meant, defs, uses);
+                }
+            }
+            schema.values().for_each(|value| count(value, defs, uses));
         }
-        replace(root, &format!("{REFERENCE}{name}"), &schema);
+        Value::Array(values) => values.iter().for_each(|value| count(value, defs, uses)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
-fn count(schema: &mut JsonObject, uses: &mut BTreeMap<String, usize>) {
-    if let Some(name) = schema.get("$ref").and_then(Value::as_str).and_then(|to| to.strip_prefix(REFERENCE)) {
-        *uses.entry(name.into()).or_default() += 1;
-    }
-    each(schema, &mut |schema, _| count(schema, uses));
-}
-
-fn replace(schema: &mut JsonObject, reference: &str, with: &JsonObject) {
-    if schema.get("$ref").is_some_and(|to| to == reference) {
+/// Puts definitions in the place of references to them. It ends: what refers to itself is referred to twice.
+fn expand(schema: &mut JsonObject, defs: &JsonObject) {
+    if let Some(Value::Object(meant)) = reference(schema).and_then(|name| defs.get(name)) {
         schema.shift_remove("$ref");
-        for (keyword, value) in with {
+        for (keyword, value) in meant {
             // The place's own description says more than the type's.
             schema.entry(keyword).or_insert_with(|| value.clone());
         }
+        // It may be nothing but a reference itself.
+        return expand(schema, defs);
     }
-    each(schema, &mut |schema, _| replace(schema, reference, with));
+    each(schema, &mut |schema, _| expand(schema, defs));
+}
+
+fn reference(schema: &JsonObject) -> Option<&str> {
+    schema.get("$ref")?.as_str()?.strip_prefix("#/$defs/")
 }
 
 #[cfg(test)]
