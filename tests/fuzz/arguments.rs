@@ -5,8 +5,9 @@ use std::sync::LazyLock;
 use aegis::domain::ErrorCode;
 use aegis::mcp::{McpDoor, ToolSet, check_arguments};
 use aegis::ops::{
-    ApprovePermission, CapturePane, CreateSession, GetTranscript, KillSession, ListSessions,
-    RejectPermission, SendMessage, ServerHealthRequest, SessionRef, WaitForSession,
+    ApprovePermission, BatchCreateSessions, CapturePane, CreateSession, GetTranscript, KillSession,
+    ListSessions, RejectPermission, SendMessage, ServerHealthRequest, SessionRef, SetState, StateRef,
+    WaitForSession,
 };
 use rmcp::model::{JsonObject, Tool};
 use serde_json::Value;
@@ -46,6 +47,7 @@ fn taken(tool: &str, arguments: Value) -> serde_json::Result<()> {
     use serde_json::from_value;
     match tool {
         "approve_permission" => from_value::<ApprovePermission>(arguments).map(drop),
+        "batch_create_sessions" => from_value::<BatchCreateSessions>(arguments).map(drop),
         "capture_pane" => from_value::<CapturePane>(arguments).map(drop),
         "create_session" => from_value::<CreateSession>(arguments).map(drop),
         "escape_session" | "get_status" | "interrupt_session" => {
@@ -57,6 +59,8 @@ fn taken(tool: &str, arguments: Value) -> serde_json::Result<()> {
         "reject_permission" => from_value::<RejectPermission>(arguments).map(drop),
         "send_message" => from_value::<SendMessage>(arguments).map(drop),
         "server_health" => from_value::<ServerHealthRequest>(arguments).map(drop),
+        "state_delete" | "state_get" => from_value::<StateRef>(arguments).map(drop),
+        "state_set" => from_value::<SetState>(arguments).map(drop),
         "wait_for_session" => from_value::<WaitForSession>(arguments).map(drop),
         other => panic!("{other} has no row in {}", file!()),
     }

@@ -237,15 +237,17 @@ pub fn arguments() -> Vec<Vec<u8>> {
     for tool in McpDoor::tools(ToolSet::Full) {
         let empty = serde_json::Map::new();
         let properties = tool.input_schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
-        let all: serde_json::Map<String, Value> =
-            properties.iter().map(|(name, schema)| (name.clone(), example(schema))).collect();
-        samples.push(format!("{}\n{}", tool.name, Value::from(all)).into_bytes());
+        samples.push(format!("{}\n{}", tool.name, examples(properties)).into_bytes());
         for name in properties.keys() {
             samples.push(format!("{}\n{}", tool.name, json!({name: long})).into_bytes());
         }
     }
     samples.push(format!("get_status\n{}", json!({ long: 1 })).into_bytes());
     samples
+}
+
+fn examples(properties: &serde_json::Map<String, Value>) -> Value {
+    properties.iter().map(|(name, schema)| (name.clone(), example(schema))).collect()
 }
 
 fn example(schema: &Value) -> Value {
@@ -256,6 +258,9 @@ fn example(schema: &Value) -> Value {
         Some("integer" | "number") => schema.get("minimum").cloned().unwrap_or(1.into()),
         Some("boolean") => true.into(),
         Some("array") => json!([example(&schema["items"])]),
+        Some("object") if schema["properties"].is_object() => {
+            examples(schema["properties"].as_object().unwrap())
+        }
         Some("object") => json!({"a": example(&schema["additionalProperties"])}),
         _ => ID.into(),
     }
