@@ -62,7 +62,7 @@ pub fn run(event: &str, socket: &Path, secret: String, mut stdin: impl Read) -> 
     let _hello: Hello = decode(&read_frame_blocking(&mut stream)?)?;
     let reply: Reply = decode(&read_frame_blocking(&mut stream)?)?;
     Ok(match reply.outcome {
-        Outcome::Done(value) => serde_json::from_value::<HookReply>(value)?.stdout,
+        Outcome::Done(value) => serde_json::from_str::<HookReply>(value.get())?.stdout,
         Outcome::Failed(refusal) => {
             tracing::debug!(%refusal, "the holder refused the event");
             String::new()

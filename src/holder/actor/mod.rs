@@ -296,6 +296,7 @@ impl Actor {
         self.step_keying();
         self.step_delivery();
         self.step_waits();
+        self.announce_change();
     }
 
     /// Notes a sign of life; what is stalled goes on working.

@@ -225,8 +225,9 @@ pub(super) fn load(path: &Path) -> io::Result<Vec<Entry>> {
 }
 
 /// What events and listings tell of a text.
-fn preview(text: &str) -> String {
-    text.chars().take(PREVIEW_CHARS).collect()
+fn preview(text: &str) -> &str {
+    let end = text.char_indices().nth(PREVIEW_CHARS).map_or(text.len(), |(end, _)| end);
+    text.get(..end).unwrap_or(text)
 }
 
 fn position(id: u64) -> Option<usize> {

@@ -2,8 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::thread;
 
 use crate::claude::transcript::Line;
 
@@ -12,6 +14,9 @@ const LONGEST_LINE: u64 = 64 << 20;
 
 /// How much is read at once, in bytes: of a long conversation that is resumed only so much stands in memory.
 const BATCH: u64 = 1 << 20;
+
+/// From how many bytes on a batch is worth a second thread.
+const WORTH_A_THREAD: usize = 128 << 10;
 
 /// A file and how far it was read.
 #[derive(Debug)]
@@ -56,33 +61,63 @@ impl Tail {
         let start = self.offset;
         let mut reader = BufReader::new(file);
         reader.seek(SeekFrom::Start(self.offset))?;
-        let mut reads = Vec::new();
-        let mut bytes = Vec::new();
-        while self.offset - start < BATCH
-            && let Some(len) = whole_line(&mut reader, &mut bytes)?
-        {
-            if let Some(line) = Line::parse(&bytes) {
-                reads.push(Read { path: self.path.clone(), offset: self.offset, len, line });
-            }
+        let (mut bytes, mut spans) = (Vec::new(), Vec::new());
+        while self.offset - start < BATCH {
+            let from = bytes.len();
+            let Some(len) = whole_line(&mut reader, &mut bytes)? else { break };
+            spans.push(Span { offset: self.offset, len, bytes: from..bytes.len() });
             self.offset += len;
         }
-        Ok((self.offset > start).then_some(reads))
+        Ok((self.offset > start).then(|| self.parse(&bytes, &spans)))
+    }
+
+    /// Parses lines, many of them on two threads: the session answers nothing meanwhile.
+    fn parse(&self, bytes: &[u8], spans: &[Span]) -> Vec<Read> {
+        let parse = |spans: &[Span]| -> Vec<Read> {
+            let read = |span: &Span| {
+                let line = Line::parse(bytes.get(span.bytes.clone())?)?;
+                Some(Read { path: self.path.clone(), offset: span.offset, len: span.len, line })
+            };
+            spans.iter().filter_map(read).collect()
+        };
+        if bytes.len() < WORTH_A_THREAD {
+            return parse(spans);
+        }
+        let (first, second) = spans.split_at(spans.len() / 2);
+        thread::scope(|scope| {
+            let beside = thread::Builder::new().spawn_scoped(scope, || parse(second));
+            let mut reads = parse(first);
+            // Where the system gives no thread, and for whatever a thread may die of, this one does it all.
+            let rest = beside.ok().and_then(|beside| beside.join().ok());
+            reads.extend(rest.unwrap_or_else(|| parse(second)));
+            reads
+        })
     }
 }
 
-/// Reads the next line and gives its length, `None` if it has no end yet. Of one that is too long nothing is kept.
-fn whole_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<u64>> {
+/// Where a line stands in its file, and in what was read of it.
+struct Span {
+    offset: u64,
+    len: u64,
+    bytes: Range<usize>,
+}
+
+/// Adds the next line to `lines` and gives its length, `None` if it has no end yet. Of one that is too long nothing
+/// is kept.
+fn whole_line(reader: &mut impl BufRead, lines: &mut Vec<u8>) -> io::Result<Option<u64>> {
+    let start = lines.len();
     let mut len = 0;
     loop {
-        line.clear();
-        let part = reader.by_ref().take(LONGEST_LINE).read_until(b'\n', line)? as u64;
+        lines.truncate(start);
+        let part = reader.by_ref().take(LONGEST_LINE).read_until(b'\n', lines)? as u64;
         let first = len == 0;
         len += part;
-        if line.last() == Some(&b'\n') {
-            line.truncate(if first { line.len() } else { 0 });
+        if part > 0 && lines.last() == Some(&b'\n') {
+            lines.truncate(if first { lines.len() } else { start });
             return Ok(Some(len));
         }
         if part < LONGEST_LINE {
+            lines.truncate(start);
             return Ok(None);
         }
     }
@@ -117,7 +152,7 @@ mod tests {
         });
         assert!(line.is_empty() && memory.bytes_max <= 4 * most, "{} bytes held", memory.bytes_max);
         assert_eq!(whole_line(&mut reader, &mut line).unwrap(), Some(3));
-        assert_eq!(line, b"{}\n");
         assert_eq!(whole_line(&mut reader, &mut line).unwrap(), None);
+        assert_eq!(line, b"{}\n");
     }
 }
