@@ -12,6 +12,7 @@ mod event;
 mod evidence;
 mod id;
 mod message;
+mod policy;
 mod receipt;
 mod session;
 mod status;
@@ -23,6 +24,7 @@ pub use event::{Action, Event, EventData, Position};
 pub use evidence::{Confidence, Evidence, Source, StatusReport};
 pub use id::{AskId, ConversationId, Epoch, ReceiptId, SessionId};
 pub use message::{ContentType, Message, MessagePage, MessageQuery, Role};
+pub use policy::{Decision, MOST_RULES, Policy, PolicyRule, Verdict};
 pub use receipt::{Delivery, Outcome, Receipt, ReceiptState, Step, WhenBusy};
 pub use session::{LastMessage, PermissionMode, Session, SessionSpec};
 pub use status::{

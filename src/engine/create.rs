@@ -14,7 +14,8 @@ use crate::claude::launch::{environment, never};
 use crate::claude::prompt::{self, Unsendable};
 use crate::config::OnTimeout;
 use crate::domain::{
-    ConversationId, Delivery, ErrorCode, OpError, Receipt, SessionId, SessionSpec, StatusWord, Timestamp,
+    ConversationId, Delivery, ErrorCode, OpError, Policy, Receipt, SessionId, SessionSpec, StatusWord,
+    Timestamp,
 };
 use crate::fault;
 use crate::holder::client::ANSWERS_WITHIN;
@@ -58,6 +59,9 @@ impl Engine {
                 format!("the variable `{name}` cannot be set"),
             ));
         }
+        Policy { rules: new.policy.clone() }
+            .check()
+            .map_err(|what| OpError::new(ErrorCode::InvalidArgument, format!("permissionPolicy: {what}")))?;
         let add_dirs = self.added(&new.add_dirs)?;
         let resume = match &new.resume {
             Some(reference) => Some(self.conversation(reference).await?),
@@ -128,6 +132,7 @@ impl Engine {
             worktree: new.worktree.clone(),
             stall_threshold_ms: self.config.stall_threshold_ms,
             trusted: below_any(&dir, &self.config.trusted_roots),
+            policy: Policy { rules: [&*new.policy, &*self.config.permission_policy.rules].concat() },
             created_at: Timestamp::now(),
             work_dir: dir,
         };
@@ -364,6 +369,7 @@ fn settings_key(spec: &SessionSpec, new: &NewSession) -> String {
         spec.add_dirs,
         new.env,
         spec.stall_threshold_ms,
+        spec.policy,
     ]))
 }
 
@@ -381,6 +387,7 @@ fn fingerprint(new: &NewSession) -> String {
         new.env,
         new.worktree,
         new.reuse,
+        new.policy,
     ]))
 }
 

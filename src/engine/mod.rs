@@ -95,7 +95,7 @@ impl Engine {
     pub async fn keep_small(&self) {
         loop {
             while timeout(memory::QUIET, self.used.notified()).await.is_ok() {}
-            memory::give_back_code();
+            memory::give_back_program();
             self.used.notified().await;
         }
     }

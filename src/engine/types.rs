@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::domain::{Event, OpError, PermissionMode, Receipt, Session, SessionId, StatusWord};
+use crate::domain::{Event, OpError, PermissionMode, PolicyRule, Receipt, Session, SessionId, StatusWord};
 use crate::wire::Snapshot;
 
 /// What a new session is to be.
@@ -30,6 +30,8 @@ pub struct NewSession {
     pub env: BTreeMap<String, String>,
     /// The name of a git worktree to make.
     pub worktree: Option<String>,
+    /// Rules that decide on its tool calls, before those of the configuration.
+    pub policy: Vec<PolicyRule>,
     /// Whether an idle session may be taken.
     pub reuse: bool,
     /// The caller's key.

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Aegis, Caller};
-use crate::domain::{ErrorCode, Evidence, OpError, PermissionMode, Receipt, Session, StatusWord};
+use crate::domain::{ErrorCode, Evidence, OpError, PermissionMode, PolicyRule, Receipt, Session, StatusWord};
 use crate::engine::{Detail, ListQuery, NewSession};
 
 /// Asks for a session.
@@ -44,6 +44,10 @@ pub struct CreateSession {
     #[serde(default)]
     #[schemars(length(min = 1, max = 64))]
     pub worktree: Option<String>,
+    /// Rules that decide on tool calls before anybody is asked; the first that matches counts, then the configuration's.
+    #[serde(default)]
+    #[schemars(length(max = 100))]
+    pub permission_policy: Option<Vec<PolicyRule>>,
     /// Take an idle session with the same directory, owner and settings instead of starting one. Default true.
     #[serde(default)]
     pub reuse: Option<bool>,
@@ -244,6 +248,7 @@ fn new_session(req: CreateSession, caller: &Caller) -> NewSession {
         add_dirs: req.add_dirs.unwrap_or_default(),
         env: req.env.unwrap_or_default(),
         worktree: req.worktree,
+        policy: req.permission_policy.unwrap_or_default(),
         reuse: req.reuse.unwrap_or(true),
         idempotency_key: req.idempotency_key,
         by: caller.surface.clone(),

@@ -5,8 +5,8 @@ mod together;
 use std::path::Path;
 
 use aegis::domain::{
-    Action, Confidence, ConversationId, EndCause, Ending, Epoch, Event, EventData, PermissionMode, Session,
-    SessionId, SessionSpec, Source, StatusWord, Timestamp,
+    Action, Confidence, ConversationId, EndCause, Ending, Epoch, Event, EventData, PermissionMode, Policy,
+    Session, SessionId, SessionSpec, Source, StatusWord, Timestamp,
 };
 use aegis::store::{SessionRow, SqliteStore};
 
@@ -40,6 +40,7 @@ fn row(name: &str, created: i64) -> SessionRow {
             worktree: None,
             stall_threshold_ms: 300_000,
             trusted: false,
+            policy: Policy::default(),
             created_at: at(created),
         },
         session_dir: format!("/state/sessions/{id}").into(),

@@ -226,8 +226,14 @@ pub(super) fn load(path: &Path) -> io::Result<Vec<Entry>> {
 
 /// What events and listings tell of a text.
 fn preview(text: &str) -> &str {
-    let end = text.char_indices().nth(PREVIEW_CHARS).map_or(text.len(), |(end, _)| end);
-    text.get(..end).unwrap_or(text)
+    match text.get(..PREVIEW_CHARS) {
+        None if text.len() < PREVIEW_CHARS => text,
+        Some(start) if start.is_ascii() => start,
+        _ => {
+            let end = text.char_indices().nth(PREVIEW_CHARS).map_or(text.len(), |(end, _)| end);
+            text.get(..end).unwrap_or(text)
+        }
+    }
 }
 
 fn position(id: u64) -> Option<usize> {

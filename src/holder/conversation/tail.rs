@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use crate::claude::transcript::Line;
@@ -15,8 +15,8 @@ const LONGEST_LINE: u64 = 64 << 20;
 /// How much is read at once, in bytes: of a long conversation that is resumed only so much stands in memory.
 const BATCH: u64 = 1 << 20;
 
-/// From how many bytes on a batch is worth a second thread.
-const WORTH_A_THREAD: usize = 128 << 10;
+/// How much one call to the system reads, in bytes.
+const BUFFER: usize = 64 << 10;
 
 /// A file and how far it was read.
 #[derive(Debug)]
@@ -43,55 +43,91 @@ impl Tail {
         &self.path
     }
 
-    /// Reads some of the whole lines since the last time; `None` when there are no more. A file that is not there yet
-    /// has none; one that became shorter was replaced and is read from its end on.
-    pub(super) fn read(&mut self) -> io::Result<Option<Vec<Read>>> {
+    /// Hands on the whole lines since the last time, in batches. A file that is not there yet has none; one that became
+    /// shorter was replaced and is read from its end on. Of a long file the next batch is read and parsed on a thread
+    /// beside, since the session answers nothing meanwhile.
+    pub(super) fn read(&mut self, mut each: impl FnMut(Vec<Read>)) -> io::Result<()> {
+        let Some(file) = self.open()? else { return Ok(()) };
+        let start = self.offset;
+        let mut reader = BufReader::with_capacity(BUFFER, file);
+        reader.seek(SeekFrom::Start(start))?;
+        let first = self.batch(&mut reader)?;
+        if (first.bytes.len() as u64) < BATCH {
+            each(first.parse(&self.path));
+            return Ok(());
+        }
+        let read = thread::scope(|scope| {
+            let (parsed, batches) = mpsc::sync_channel(1);
+            let beside = || self.batches(&mut reader, first, move |reads| parsed.send(reads).is_ok());
+            let beside = thread::Builder::new().spawn_scoped(scope, beside).ok()?;
+            batches.into_iter().for_each(&mut each);
+            Some(beside.join().unwrap_or_else(|_| Err(io::Error::other("the reading thread died"))))
+        });
+        read.unwrap_or_else(|| {
+            // The system gives no thread now.
+            self.offset = start;
+            reader.seek(SeekFrom::Start(start))?;
+            let first = self.batch(&mut reader)?;
+            self.batches(&mut reader, first, |reads| {
+                each(reads);
+                true
+            })
+        })
+    }
+
+    /// Hands on batches until there are no more, or no more are wanted.
+    fn batches(
+        &mut self,
+        reader: &mut impl BufRead,
+        first: Batch,
+        mut each: impl FnMut(Vec<Read>) -> bool,
+    ) -> io::Result<()> {
+        let mut batch = first;
+        while !batch.spans.is_empty() && each(batch.parse(&self.path)) {
+            batch = self.batch(reader)?;
+        }
+        Ok(())
+    }
+
+    /// The file, if it is there and has more than was read.
+    fn open(&mut self) -> io::Result<Option<File>> {
         let file = match File::open(&self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
         let size = file.metadata()?.len();
-        if size < self.offset {
-            self.offset = size;
-        }
-        if size == self.offset {
-            return Ok(None);
-        }
-        let start = self.offset;
-        let mut reader = BufReader::new(file);
-        reader.seek(SeekFrom::Start(self.offset))?;
-        let (mut bytes, mut spans) = (Vec::new(), Vec::new());
-        while self.offset - start < BATCH {
-            let from = bytes.len();
-            let Some(len) = whole_line(&mut reader, &mut bytes)? else { break };
-            spans.push(Span { offset: self.offset, len, bytes: from..bytes.len() });
-            self.offset += len;
-        }
-        Ok((self.offset > start).then(|| self.parse(&bytes, &spans)))
+        self.offset = self.offset.min(size);
+        Ok((size > self.offset).then_some(file))
     }
 
-    /// Parses lines, many of them on two threads: the session answers nothing meanwhile.
-    fn parse(&self, bytes: &[u8], spans: &[Span]) -> Vec<Read> {
-        let parse = |spans: &[Span]| -> Vec<Read> {
-            let read = |span: &Span| {
-                let line = Line::parse(bytes.get(span.bytes.clone())?)?;
-                Some(Read { path: self.path.clone(), offset: span.offset, len: span.len, line })
-            };
-            spans.iter().filter_map(read).collect()
-        };
-        if bytes.len() < WORTH_A_THREAD {
-            return parse(spans);
+    /// Reads the next whole lines, some [`BATCH`] of them.
+    fn batch(&mut self, reader: &mut impl BufRead) -> io::Result<Batch> {
+        let mut batch = Batch::default();
+        while (batch.bytes.len() as u64) < BATCH {
+            let from = batch.bytes.len();
+            let Some(len) = whole_line(reader, &mut batch.bytes)? else { break };
+            batch.spans.push(Span { offset: self.offset, len, bytes: from..batch.bytes.len() });
+            self.offset += len;
         }
-        let (first, second) = spans.split_at(spans.len() / 2);
-        thread::scope(|scope| {
-            let beside = thread::Builder::new().spawn_scoped(scope, || parse(second));
-            let mut reads = parse(first);
-            // Where the system gives no thread, and for whatever a thread may die of, this one does it all.
-            let rest = beside.ok().and_then(|beside| beside.join().ok());
-            reads.extend(rest.unwrap_or_else(|| parse(second)));
-            reads
-        })
+        Ok(batch)
+    }
+}
+
+/// Whole lines as they were read.
+#[derive(Default)]
+struct Batch {
+    bytes: Vec<u8>,
+    spans: Vec<Span>,
+}
+
+impl Batch {
+    fn parse(&self, path: &Arc<Path>) -> Vec<Read> {
+        let read = |span: &Span| {
+            let line = Line::parse(self.bytes.get(span.bytes.clone())?)?;
+            Some(Read { path: path.clone(), offset: span.offset, len: span.len, line })
+        };
+        self.spans.iter().filter_map(read).collect()
     }
 }
 
@@ -135,10 +171,11 @@ mod tests {
         io::Write::write_all(&mut file, line.repeat(lines).as_bytes()).unwrap();
         let mut tail = Tail::new(file.path().to_owned());
         let mut parts = Vec::new();
-        while let Some(reads) = tail.read().unwrap() {
-            parts.push(reads.len());
-        }
+        tail.read(|reads| parts.push(reads.len())).unwrap();
         assert_eq!((parts.len(), parts.iter().sum::<usize>()), (3, lines));
+        io::Write::write_all(&mut file, b"{}\n{}\n{").unwrap();
+        tail.read(|reads| parts.push(reads.len())).unwrap();
+        assert_eq!(parts.split_off(3), [2], "what came later, and not before it is whole");
     }
 
     #[test]
