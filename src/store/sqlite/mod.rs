@@ -7,6 +7,7 @@ mod damage;
 mod events;
 mod keys;
 mod open;
+mod pipelines;
 mod sessions;
 
 use std::path::{Path, PathBuf};
