@@ -384,6 +384,6 @@ fn fingerprint(new: &NewSession) -> String {
     ]))
 }
 
-fn digest(value: &serde_json::Value) -> String {
+pub(super) fn digest(value: &serde_json::Value) -> String {
     Sha256::digest(value.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }

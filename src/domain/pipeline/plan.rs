@@ -13,6 +13,9 @@ const MOST_STAGES: usize = 50;
 /// How long a name may be, in characters.
 const LONGEST_NAME: usize = 64;
 
+/// The shortest a stage may be given, in milliseconds: after a takeover a turn that is over is noticed within that.
+const SHORTEST_TIMEOUT_MS: u64 = 1000;
+
 /// The longest a stage may be given, in milliseconds: a week, which no turn of use takes.
 const LONGEST_TIMEOUT_MS: u64 = 7 * 24 * 60 * 60 * 1000;
 
@@ -116,8 +119,8 @@ pub enum PlanError {
         /// What it refers to.
         of: String,
     },
-    /// A stage may take no time at all, or longer than anything takes.
-    #[error("step `{stage}`: timeoutMs is from 1 to {LONGEST_TIMEOUT_MS}")]
+    /// A stage may take next to no time, or longer than anything takes.
+    #[error("step `{stage}`: timeoutMs is from {SHORTEST_TIMEOUT_MS} to {LONGEST_TIMEOUT_MS}")]
     Timeout {
         /// The stage.
         stage: String,
@@ -168,7 +171,7 @@ fn stages(steps: Vec<StepSpec>) -> Result<Vec<Stage>, PlanError> {
         if stages.iter().any(|stage| stage.name == name) {
             return Err(PlanError::SameName { name });
         }
-        if step.timeout_ms.is_some_and(|limit| limit == 0 || limit > LONGEST_TIMEOUT_MS) {
+        if step.timeout_ms.is_some_and(|limit| !(SHORTEST_TIMEOUT_MS..=LONGEST_TIMEOUT_MS).contains(&limit)) {
             return Err(PlanError::Timeout { stage: name });
         }
         let before = stages.last().filter(|_| in_sequence).map(|stage| stage.name.clone());
