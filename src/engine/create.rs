@@ -357,14 +357,18 @@ fn fresh_conversation() -> ConversationId {
 
 /// A hash over all settings that a reuse must share. Values of variables go in only here.
 fn settings_key(spec: &SessionSpec, new: &NewSession) -> String {
-    digest(&serde_json::json!([
+    let settings = serde_json::json!([
         spec.permission_mode,
         spec.model,
         spec.append_system_prompt,
         spec.add_dirs,
         new.env,
         spec.stall_threshold_ms,
-    ]))
+    ]);
+    match new.pipeline {
+        None => digest(&settings),
+        Some(pipeline) => digest(&serde_json::json!([settings, pipeline])),
+    }
 }
 
 /// A hash over a whole request, so that a key cannot stand for two.

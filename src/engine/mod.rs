@@ -115,6 +115,8 @@ impl Engine {
             if let Err(StoreError::Corrupt { .. }) = &tried {
                 store.replace_damaged()?;
                 rebuild::complete(store, &paths)?;
+                // A steward that looked before it was filled saw no pipelines.
+                pipeline::tell(&paths.pipelines_mark);
                 return call(store);
             }
             tried

@@ -50,6 +50,14 @@ pub trait PipelineStore: Send + Sync {
     /// Only the general ones.
     fn save_pipeline(&self, pipeline: &Pipeline, revision: u64) -> Result<bool, StoreError>;
 
+    /// Takes up pipelines that are known besides, as after the store was replaced. Those that are there stay as they
+    /// are; returns how many were not.
+    ///
+    /// # Errors
+    ///
+    /// Only the general ones.
+    fn restore_pipelines(&self) -> Result<usize, StoreError>;
+
     /// Gives one pipeline.
     ///
     /// # Errors

@@ -97,6 +97,25 @@ async fn steps_in_sequence_share_a_session_if_they_may() {
     assert_eq!(lab.processes(), []);
 }
 
+/// One of a failed stage stays idle; who asks for any session there gets another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_of_a_pipeline_is_nobody_elses() {
+    let rules = json!([{"on": "ENDLESS", "steps": [{"say": "Now."}, {"wait": {"file": "never"}}]}]);
+    let lab = Lab::fake(json!({"rules": rules})).build().await;
+    let driver = Driver::new(&lab);
+    let app = lab.app();
+    let _steward = Steward::of(&app);
+    let done = ran(&lab, &driver, json!([{"prompt": "ENDLESS", "timeoutMs": 1000}])).await;
+    let kept = session(&done, "step-1");
+    driver.until(&kept, StatusWord::Idle).await;
+    let request = aegis::ops::CreateSession { work_dir: driver.work_dir.clone(), ..Default::default() };
+    let created = driver.aegis.create_session(&driver.caller, request).await.unwrap();
+    assert!(!created.reused);
+    for id in [kept, created.session.id.to_string()] {
+        driver.kill(&id).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stage_that_asks_stays_running_and_says_so() {
     let tool = json!({"tool": {"input": {"command": "touch made"}, "creates": "made"}});

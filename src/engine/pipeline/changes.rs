@@ -46,7 +46,7 @@ impl Changes {
 }
 
 /// Tells those who watch. Whoever misses it learns of the change with the next one.
-pub(super) fn tell(mark: &Path) {
+pub(in crate::engine) fn tell(mark: &Path) {
     if let Err(error) = open(mark).and_then(|mut mark| mark.write_all(b"\n")) {
         tracing::warn!(%error, "others are not told that a pipeline was written");
     }

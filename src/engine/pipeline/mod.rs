@@ -30,6 +30,7 @@ use crate::fault;
 use crate::store::{MIN_PREFIX, PipelineClaim};
 
 use changes::Changes;
+pub(super) use changes::tell;
 pub(super) use run::serve;
 
 /// Who sends prompts and ends sessions, as events name it.
@@ -107,7 +108,7 @@ impl Engine {
         match claim.await? {
             PipelineClaim::New => {
                 fault::point("pipeline.created");
-                changes::tell(&self.paths.pipelines_mark);
+                tell(&self.paths.pipelines_mark);
                 Ok(pipeline)
             }
             PipelineClaim::Known { id, fingerprint: of } if of == fingerprint => self.pipeline_of(id).await,
@@ -258,7 +259,7 @@ impl Engine {
             let Some(next) = row.pipeline.after(&event, Timestamp::now()) else { return Ok(row.pipeline) };
             let (written, revision) = (next.clone(), row.revision);
             if self.db(move |store| store.save_pipeline(&written, revision)).await? {
-                changes::tell(&self.paths.pipelines_mark);
+                tell(&self.paths.pipelines_mark);
                 return Ok(next);
             }
         }

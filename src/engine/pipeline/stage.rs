@@ -84,6 +84,7 @@ impl Work {
             idempotency_key: Some(key),
             by: BY.into(),
             parent: pipeline.parent_id,
+            pipeline: Some(pipeline.id),
             ..NewSession::default()
         };
         match self.engine.create(new).await {

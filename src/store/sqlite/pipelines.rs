@@ -1,7 +1,8 @@
-//! Pipelines: a head, and a row a stage.
+//! Pipelines: a head, a row a stage, and a copy of it all in a file.
 
 use rusqlite::{Connection, OptionalExtension as _, Params, params};
 
+use super::copies::{self, Copy};
 use super::{Fault, SqliteStore, StoreError, Sync, limit, number};
 use crate::domain::{Pipeline, PipelineId, PipelineStatus, Stage, Timestamp};
 use crate::store::MAX_FOUND;
@@ -13,11 +14,40 @@ impl PipelineStore for SqliteStore {
         pipeline: &Pipeline,
         key: Option<(&str, &str)>,
     ) -> Result<PipelineClaim, StoreError> {
-        self.write(Sync::Power, |tx| insert(tx, pipeline, key))
+        self.write(Sync::Power, |tx| {
+            if let Some((key, _)) = key
+                && let Some(known) = claimed(tx, key)?
+            {
+                return Ok(known);
+            }
+            let key = key.map(|(key, fingerprint)| (key.to_owned(), fingerprint.to_owned()));
+            let copy = Copy { pipeline: pipeline.clone(), revision: 1, key };
+            insert(tx, &copy)?;
+            copies::write(&self.path, &copy)?;
+            Ok(PipelineClaim::New)
+        })
     }
 
     fn save_pipeline(&self, pipeline: &Pipeline, revision: u64) -> Result<bool, StoreError> {
-        self.write(Sync::Power, |tx| save(tx, pipeline, revision))
+        self.write(Sync::Power, |tx| {
+            let Some((revision, key)) = save(tx, pipeline, revision)? else { return Ok(false) };
+            copies::write(&self.path, &Copy { pipeline: pipeline.clone(), revision, key })?;
+            Ok(true)
+        })
+    }
+
+    fn restore_pipelines(&self) -> Result<usize, StoreError> {
+        let copies = copies::read(&self.path);
+        self.write(Sync::Power, |tx| {
+            let mut missing = 0;
+            for copy in &copies {
+                if many(tx, "id = ?1", [copy.pipeline.id.to_string()])?.is_empty() {
+                    insert(tx, copy)?;
+                    missing += 1;
+                }
+            }
+            Ok(missing)
+        })
     }
 
     fn pipeline(&self, id: PipelineId) -> Result<Option<PipelineRow>, StoreError> {
@@ -59,50 +89,60 @@ impl PipelineStore for SqliteStore {
     }
 }
 
-fn insert(db: &Connection, pipeline: &Pipeline, key: Option<(&str, &str)>) -> Result<PipelineClaim, Fault> {
-    if let Some((key, _)) = key {
-        let known: Option<(String, String)> = db
-            .prepare_cached("SELECT id, fingerprint FROM pipelines WHERE key = ?1")?
-            .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        if let Some((id, fingerprint)) = known {
-            return Ok(PipelineClaim::Known { id: id.parse().map_err(Fault::unreadable)?, fingerprint });
-        }
-    }
-    let (key, fingerprint) = key.unzip();
+/// The pipeline that was created under a key.
+fn claimed(db: &Connection, key: &str) -> Result<Option<PipelineClaim>, Fault> {
+    let known: Option<(String, String)> = db
+        .prepare_cached("SELECT id, fingerprint FROM pipelines WHERE key = ?1")?
+        .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((id, fingerprint)) = known else { return Ok(None) };
+    Ok(Some(PipelineClaim::Known { id: id.parse().map_err(Fault::unreadable)?, fingerprint }))
+}
+
+fn insert(db: &Connection, Copy { pipeline, revision, key }: &Copy) -> Result<(), Fault> {
+    let (key, fingerprint) = key.as_ref().map(|(key, fingerprint)| (key, fingerprint)).unzip();
     db.prepare_cached(
         "INSERT INTO pipelines (id, name, status, created_at, revision, key, fingerprint, head) \
-         VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
     )?
     .execute(params![
         pipeline.id.to_string(),
         pipeline.name,
         pipeline.status.as_str(),
         pipeline.created_at.millis(),
+        revision,
         key,
         fingerprint,
         head(pipeline)?,
     ])?;
-    write_stages(db, pipeline)?;
-    Ok(PipelineClaim::New)
+    write_stages(db, pipeline)
 }
 
-fn save(db: &Connection, pipeline: &Pipeline, revision: u64) -> Result<bool, Fault> {
-    let changed = db
+/// Writes a pipeline if it is as of `revision`; gives its next revision, and the key of its creation.
+fn save(db: &Connection, pipeline: &Pipeline, revision: u64) -> Result<Option<Saved>, Fault> {
+    let saved: Option<Saved> = db
         .prepare_cached(
-            "UPDATE pipelines SET status = ?3, head = ?4, revision = revision + 1 WHERE id = ?1 AND revision = ?2",
+            "UPDATE pipelines SET status = ?3, head = ?4, revision = revision + 1 WHERE id = ?1 AND revision = ?2 \
+             RETURNING revision, key, fingerprint",
         )?
-        .execute(params![
-            pipeline.id.to_string(),
-            number("the pipeline's revision", revision)?,
-            pipeline.status.as_str(),
-            head(pipeline)?,
-        ])?;
-    if changed > 0 {
+        .query_row(
+            params![
+                pipeline.id.to_string(),
+                number("the pipeline's revision", revision)?,
+                pipeline.status.as_str(),
+                head(pipeline)?,
+            ],
+            |row| Ok((row.get(0)?, row.get::<_, Option<_>>(1)?.zip(row.get(2)?))),
+        )
+        .optional()?;
+    if saved.is_some() {
         write_stages(db, pipeline)?;
     }
-    Ok(changed > 0)
+    Ok(saved)
 }
+
+/// A revision, and a key with its fingerprint.
+type Saved = (i64, Option<(String, String)>);
 
 /// Writes the stages that are not stored as they are.
 fn write_stages(db: &Connection, pipeline: &Pipeline) -> Result<(), Fault> {
