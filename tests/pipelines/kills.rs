@@ -1,6 +1,8 @@
 //! Whoever runs a pipeline is killed between any two of its steps, and another server finishes it: no stage runs twice,
 //! none is lost, and no process is left.
 
+use std::time::Duration;
+
 use rstest::rstest;
 
 use super::*;
@@ -55,6 +57,68 @@ async fn a_killed_steward_loses_nothing_and_repeats_nothing(#[case] point: &str)
     assert_eq!(taken(&lab), once(["first", "then You said: first", "beside", end]));
     assert_eq!(session(&done, "a"), session(&done, "b"));
     assert_eq!((live(&driver).await, lab.session_dirs().len()), (vec![], 3));
+}
+
+/// A server that runs already takes over, one that is asked need not be the steward.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_server_takes_over() {
+    let rules = json!([{"on": "WAIT", "steps": [{"wait": {"file": "go"}}, {"say": "Went."}]}]);
+    let lab = Lab::fake(json!({"rules": rules})).build().await;
+    let mut servers = vec![Server::start(&lab).await, Server::start(&lab).await];
+    let steward = come("a steward", async || {
+        for (at, server) in servers.iter().enumerate() {
+            if server.call("server_health", json!({})).await["steward"] == "here" {
+                return Some(at);
+            }
+        }
+        None
+    })
+    .await;
+    let steward = servers.remove(steward);
+    let steps = json!([{"prompt": "one"}, {"prompt": "WAIT"}, {"prompt": "three {{stages.step-2.output}}"}]);
+    let id = servers[0].call("create_pipeline", asked(&lab, steps)).await["id"].as_str().unwrap().to_owned();
+    let driver = Driver::new(&lab);
+    until(&driver, &id, "the turn", |pipeline| {
+        pipeline.stages[1].session_status == Some(StatusWord::Working)
+    })
+    .await;
+    steward.kill().await;
+    std::fs::write(lab.project.join("go"), "").unwrap();
+    assert_eq!(output(&over(&driver, &id).await, "step-3"), "You said: three Went.");
+    assert_eq!(taken(&lab), once(["one", "WAIT", "three Went."]));
+}
+
+/// One steward after the other is killed at some moment or other.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_killed_stewards_lose_nothing_and_repeat_nothing() {
+    let lab = Lab::fake(json!({})).build().await;
+    let driver = Driver::new(&lab);
+    let wide =
+        (0..6).map(|n| json!({"name": format!("w{n}"), "prompt": format!("wide {n}"), "dependsOn": []}));
+    let line = (0..6).map(|n| {
+        let before = if n == 0 { "w0".to_owned() } else { format!("l{}", n - 1) };
+        json!({"name": format!("l{n}"), "prompt": format!("line {n}"), "dependsOn": [before]})
+    });
+    let mut request = asked(&lab, wide.chain(line).collect());
+    request["reuse"] = true.into();
+    let id = create(&driver, request).await.unwrap().id.to_string();
+    let mut kills = 0;
+    for moment in [40, 150, 90, 260, 15, 400, 120, 60, 330, 200].into_iter().cycle() {
+        let server = Server::start(&lab).await;
+        tokio::time::sleep(Duration::from_millis(moment)).await;
+        server.kill().await;
+        kills += 1;
+        if show(&driver, &id).await.status.over() {
+            break;
+        }
+        assert!(kills < 300, "{:#?}", show(&driver, &id).await);
+    }
+    let done = show(&driver, &id).await;
+    assert_eq!(words(&done), ["completed"; 12], "{done:#?}");
+    let expected = (0..6).flat_map(|n| [(format!("wide {n}"), 1), (format!("line {n}"), 1)]);
+    assert_eq!(taken(&lab), expected.collect());
+    assert_eq!(live(&driver).await, []);
+    eprintln!("{kills} stewards were killed");
 }
 
 /// The same while a stage fails, and while a pipeline is cancelled.
@@ -148,7 +212,7 @@ async fn a_pipeline_outlives_steward_and_database(#[case] point: &str, #[values(
     server.gone().await;
     for end in ["", "-wal", "-shm"] {
         let path = lab.root.join(format!("state/aegis.db{end}"));
-        if removed || end != "" {
+        if removed || !end.is_empty() {
             let _ = std::fs::remove_file(path);
         } else {
             std::fs::write(path, "no database ".repeat(1000)).unwrap();

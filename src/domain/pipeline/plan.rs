@@ -232,7 +232,7 @@ fn check_references(stages: &[Stage]) -> Result<(), PlanError> {
             reference: reference.trim().to_owned(),
         })?;
         let ancestors = ancestors(stage, stages);
-        for of in names.into_iter().filter(|of| !ancestors.contains(of)) {
+        if let Some(of) = names.into_iter().find(|of| !ancestors.contains(of)) {
             let (known, stage) = (stages.iter().any(|stage| stage.name == of), stage.name.clone());
             let of = of.to_owned();
             return Err(if known {

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
@@ -17,6 +18,9 @@ use crate::fault;
 ///
 /// Each is a Claude Code of some 200 MB: a laptop bears these, and fifty independent stages still run in seven rounds.
 const AT_ONCE: usize = 8;
+
+/// The longest pause between two tries. What lasts longer than some seconds lasts until somebody mends it.
+const PAUSE_AT_MOST: Duration = Duration::from_secs(30);
 
 /// Runs all pipelines until the future is dropped.
 pub(in crate::engine) async fn serve(engine: Arc<Engine>) {
@@ -104,12 +108,14 @@ async fn patiently<T, F>(what: &str, call: impl Fn() -> F) -> Option<T>
 where
     F: Future<Output = Result<T, OpError>>,
 {
+    let mut pause = AGAIN;
     loop {
         match call().await {
             Ok(done) => return Some(done),
             Err(error) if error.code == ErrorCode::NoSuchPipeline => return None,
             Err(error) => tracing::warn!(%error, "{what}: the store failed; tried again"),
         }
-        tokio::time::sleep(AGAIN).await;
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSE_AT_MOST);
     }
 }
