@@ -147,7 +147,8 @@ fn request(args: PipelineCreateArgs) -> Result<CreatePipeline, OpError> {
     }
     request.work_dir = Some(absolute(request.work_dir.as_deref().unwrap_or(&args.dir))?);
     request.name = args.name.unwrap_or(request.name);
-    request.permission_mode = args.permission_mode.or(request.permission_mode);
+    let mode = args.permission_mode.map(|mode| mode.as_str().to_owned());
+    request.permission_mode = mode.or(request.permission_mode);
     request.reuse = Some(args.reuse || request.reuse.unwrap_or(false));
     request.idempotency_key = args.key.or(request.idempotency_key);
     Ok(request)

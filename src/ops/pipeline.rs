@@ -26,10 +26,9 @@ pub struct CreatePipeline {
     /// Absolute, for steps without one.
     #[serde(default)]
     pub work_dir: Option<String>,
-    /// For steps without one.
+    /// As for create_session.
     #[serde(default)]
-    #[schemars(with = "Option<String>")]
-    pub permission_mode: Option<PermissionMode>,
+    pub permission_mode: Option<String>,
     /// Let steps in sequence share a session.
     #[serde(default)]
     pub reuse: Option<bool>,
@@ -59,8 +58,8 @@ pub struct PipelineStep {
     pub depends_on: Option<Vec<String>>,
     /// The permission mode of its session.
     #[serde(default)]
-    #[schemars(with = "Option<String>", description = "")]
-    pub permission_mode: Option<PermissionMode>,
+    #[schemars(description = "")]
+    pub permission_mode: Option<String>,
     /// The model, by Claude Code's name for it.
     #[serde(default)]
     #[schemars(description = "")]
@@ -121,9 +120,9 @@ impl Aegis {
         }
         let new = NewPipeline {
             name: req.name,
-            steps: req.steps.into_iter().map(new_step).collect(),
+            steps: req.steps.into_iter().map(new_step).collect::<Result<_, _>>()?,
             work_dir: req.work_dir,
-            permission_mode: req.permission_mode,
+            permission_mode: mode(req.permission_mode)?,
             reuse: req.reuse.unwrap_or(false),
             idempotency_key: req.idempotency_key,
             parent: caller.inside,
@@ -200,14 +199,24 @@ impl Aegis {
     }
 }
 
-fn new_step(step: PipelineStep) -> NewStep {
-    NewStep {
+fn new_step(step: PipelineStep) -> Result<NewStep, OpError> {
+    Ok(NewStep {
         name: step.name,
         prompt: step.prompt,
         work_dir: step.work_dir,
         depends_on: step.depends_on,
-        permission_mode: step.permission_mode,
+        permission_mode: mode(step.permission_mode)?,
         model: step.model,
         timeout_ms: step.timeout_ms,
-    }
+    })
+}
+
+/// Reads a permission mode: the schema, which hosts pay for, does not list them.
+fn mode(word: Option<String>) -> Result<Option<PermissionMode>, OpError> {
+    let Some(word) = word else { return Ok(None) };
+    let found = PermissionMode::ALL.into_iter().find(|mode| mode.as_str() == word);
+    found.map(Some).ok_or_else(|| {
+        let known = PermissionMode::ALL.map(PermissionMode::as_str).join(", ");
+        OpError::new(ErrorCode::InvalidArgument, format!("permissionMode must be one of {known}"))
+    })
 }

@@ -26,12 +26,24 @@ pub(super) enum TurnOver {
 
 impl Engine {
     /// Waits until the turn is over that took the prompt with this key. A session whose holder does not answer is
-    /// waited for; one that has ended tells by its journal.
+    /// waited for, and so is a store that fails; a session that has ended tells by its journal.
     ///
     /// # Errors
     ///
-    /// `no_such_session`, `storage_failed`.
+    /// `no_such_session`.
     pub(super) async fn turn_over(&self, id: SessionId, key: &str) -> Result<TurnOver, OpError> {
+        loop {
+            match self.watch_turn(id, key).await {
+                Err(error) if error.code == ErrorCode::StorageFailed => {
+                    tracing::warn!(%error, session = %id, "a stage's turn cannot be followed just now");
+                    tokio::time::sleep(AGAIN).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn watch_turn(&self, id: SessionId, key: &str) -> Result<TurnOver, OpError> {
         loop {
             let row = self.row_of(id).await?;
             if row.ended.is_none()

@@ -281,8 +281,8 @@ impl Engine {
     }
 
     async fn doing(&self, id: SessionId) -> StatusWord {
-        let told = async { self.tell(&self.row_of(id).await?).await };
-        told.await.map_or(StatusWord::Unknown, |session: crate::domain::Session| session.status)
+        let Ok(row) = self.row_of(id).await else { return StatusWord::Unknown };
+        self.tell(&row).await.map_or(StatusWord::Unknown, |session| session.status)
     }
 }
 

@@ -9,6 +9,10 @@ use crate::engine::Engine;
 /// How many messages are looked at in one call; the answer nearly always is the last.
 const PAGE: usize = 20;
 
+/// How often an answer is read before it counts as unreadable: a store that is busy or a disk without room is mended
+/// within that, a broken file is not.
+const TRIES: usize = 10;
+
 /// How much later than the turn's end its last words may be dated: they land in the transcript behind the Stop hook.
 const LANDS_WITHIN_MS: u64 = 2_000;
 
@@ -25,14 +29,19 @@ impl Engine {
         id: SessionId,
         receipt: &Receipt,
     ) -> Result<(String, bool), OpError> {
+        let mut tries = 0;
         loop {
             match self.answer_in(id, receipt).await {
                 Err(error) if error.code == ErrorCode::HolderUnreachable => {
                     tracing::warn!(%error, session = %id, "a stage's answer waits for its session");
-                    tokio::time::sleep(AGAIN).await;
+                }
+                Err(error) if error.code == ErrorCode::StorageFailed && tries < TRIES => {
+                    tracing::warn!(%error, session = %id, "a stage's answer cannot be read just now");
+                    tries += 1;
                 }
                 other => return other,
             }
+            tokio::time::sleep(AGAIN).await;
         }
     }
 

@@ -96,8 +96,8 @@ impl Work {
         }
     }
 
-    /// Gives the prompt to the session of the stage before. A holder that does not answer is asked again: with the
-    /// key, it is told once.
+    /// Gives the prompt to the session of the stage before. A holder that does not answer, or has no room to write, is
+    /// asked again: with the key, it is told once.
     async fn send(
         &self,
         session: SessionId,
@@ -109,7 +109,9 @@ impl Work {
             loop {
                 let sent = self.engine.send(session, prompt.clone(), WhenBusy::Queue, Some(key.clone()), BY);
                 match sent.await {
-                    Err(error) if error.code == ErrorCode::HolderUnreachable => {
+                    Err(error)
+                        if matches!(error.code, ErrorCode::HolderUnreachable | ErrorCode::StorageFailed) =>
+                    {
                         tracing::warn!(%error, %session, "a stage's prompt waits for its session");
                     }
                     other => return other,
