@@ -22,6 +22,7 @@ mod kill;
 mod list;
 mod out;
 mod pane;
+mod pipeline;
 mod read;
 mod reject;
 mod run;
@@ -56,6 +57,7 @@ pub use exit::Exit;
 pub use kill::KillArgs;
 pub use list::ListArgs;
 pub use pane::PaneArgs;
+pub use pipeline::PipelineCommand;
 pub use read::ReadArgs;
 pub use reject::RejectArgs;
 pub use run::RunArgs;
@@ -134,6 +136,9 @@ pub enum Command {
     Attach(AttachArgs),
     /// Tell why a session has the status it has
     Explain(Target),
+    /// Run prompts that wait for each other and hand their answers on
+    #[command(subcommand)]
+    Pipeline(PipelineCommand),
     /// Tell how Aegis and what it stands on are
     Health(Format),
     /// Check everything that a session needs, with a next step for what is wrong
@@ -247,6 +252,7 @@ async fn dispatch(cx: &Cx, command: Command, doctoring: Doctoring) -> Result<Exi
         Command::Pane(args) => pane::run(cx, args).await,
         Command::Attach(args) => attach::run(cx, args).await,
         Command::Explain(args) => explain::run(cx, args).await,
+        Command::Pipeline(command) => pipeline::run(cx, command).await,
         Command::Health(_) => health::run(cx).await,
         Command::Doctor(args) => doctor::run(cx, args, doctoring).await,
         Command::Mcp(_) | Command::Rehearse(_) | Command::Holder { .. } | Command::Hook { .. } => {
@@ -273,6 +279,7 @@ fn json(command: &Command) -> bool {
         Command::Show(args) | Command::Interrupt(args) | Command::Escape(args) | Command::Explain(args) => {
             args.format.json
         }
+        Command::Pipeline(command) => command.format().json,
         Command::Health(format) => format.json,
         Command::Doctor(args) => args.format.json,
         Command::Rehearse(args) => args.format.json,

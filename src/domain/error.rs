@@ -47,6 +47,12 @@ pub enum ErrorCode {
     InvalidAnswer,
     /// The conversation to resume does not exist.
     NoSuchConversation,
+    /// The stages of a pipeline do not fit together.
+    InvalidPipeline,
+    /// No pipeline has this id, prefix or name.
+    NoSuchPipeline,
+    /// More than one pipeline fits the prefix or name.
+    AmbiguousPipeline,
     /// The idempotency key was used for something else.
     KeyReused,
     /// A session may not do this to itself or its ancestors.
@@ -92,6 +98,9 @@ impl ErrorCode {
             Self::InputChanged => "input_changed",
             Self::InvalidAnswer => "invalid_answer",
             Self::NoSuchConversation => "no_such_conversation",
+            Self::InvalidPipeline => "invalid_pipeline",
+            Self::NoSuchPipeline => "no_such_pipeline",
+            Self::AmbiguousPipeline => "ambiguous_pipeline",
             Self::KeyReused => "key_reused",
             Self::OwnSession => "own_session",
             Self::ClaudeNotFound => "claude_not_found",
@@ -129,6 +138,9 @@ impl ErrorCode {
             Self::InputChanged => "look at the ask again with get_status before you approve it",
             Self::InvalidAnswer => "answer with an option's text or number; details lists them",
             Self::NoSuchConversation => "create a session without resumeSessionId",
+            Self::InvalidPipeline => "correct the steps and call again; nothing was started",
+            Self::NoSuchPipeline => "list_pipelines shows them all, finished ones too",
+            Self::AmbiguousPipeline => "give the id, or more characters of it; details lists them",
             Self::KeyReused => "use a new idempotencyKey for a new request",
             Self::OwnSession => "a person or the session's creator has to do this",
             Self::ClaudeNotFound => {

@@ -66,6 +66,11 @@ id_type! {
 }
 
 id_type! {
+    /// Names one pipeline, for ever: finished ones are kept.
+    pub struct PipelineId;
+}
+
+id_type! {
     /// Names one life of a holder; sequence numbers count within it.
     pub struct Epoch;
 }

@@ -12,6 +12,7 @@ mod event;
 mod evidence;
 mod id;
 mod message;
+mod pipeline;
 mod policy;
 mod receipt;
 mod session;
@@ -22,8 +23,12 @@ pub use ask::{Answer, Ask, AskKind, AskVia, How, Remember, Resolution};
 pub use error::{ErrorCode, OpError};
 pub use event::{Action, Event, EventData, Position};
 pub use evidence::{Confidence, Evidence, Source, StatusReport};
-pub use id::{AskId, ConversationId, Epoch, ReceiptId, SessionId};
+pub use id::{AskId, ConversationId, Epoch, PipelineId, ReceiptId, SessionId};
 pub use message::{ContentType, Message, MessagePage, MessageQuery, Role};
+pub use pipeline::{
+    FailureKind, Pipeline, PipelineEvent, PipelineSpec, PipelineStatus, PlanError, Stage, StageEvent,
+    StageFailure, StageState, StepSpec,
+};
 pub use policy::{Decision, MOST_RULES, Policy, PolicyRule, Verdict};
 pub use receipt::{Delivery, Outcome, Receipt, ReceiptState, Step, WhenBusy};
 pub use session::{LastMessage, PermissionMode, Session, SessionSpec};

@@ -362,7 +362,7 @@ fn fresh_conversation() -> ConversationId {
 
 /// A hash over all settings that a reuse must share. Values of variables go in only here.
 fn settings_key(spec: &SessionSpec, new: &NewSession) -> String {
-    digest(&serde_json::json!([
+    let settings = serde_json::json!([
         spec.permission_mode,
         spec.model,
         spec.append_system_prompt,
@@ -370,7 +370,11 @@ fn settings_key(spec: &SessionSpec, new: &NewSession) -> String {
         new.env,
         spec.stall_threshold_ms,
         spec.policy,
-    ]))
+    ]);
+    match new.pipeline {
+        None => digest(&settings),
+        Some(pipeline) => digest(&serde_json::json!([settings, pipeline])),
+    }
 }
 
 /// A hash over a whole request, so that a key cannot stand for two.
@@ -391,6 +395,6 @@ fn fingerprint(new: &NewSession) -> String {
     ]))
 }
 
-fn digest(value: &serde_json::Value) -> String {
+pub(super) fn digest(value: &serde_json::Value) -> String {
     Sha256::digest(value.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -2,7 +2,7 @@
 //!
 //! An engine holds no session's state: that is the holder's. It starts holders, finds them again through the
 //! store, talks to them, and closes the records of those that vanished. Any number of engines do so at once; one of
-//! them is the [`steward`].
+//! them is the [`steward`], which also runs pipelines.
 
 mod attach;
 mod close;
@@ -13,6 +13,7 @@ mod launch;
 mod link;
 mod names;
 mod once;
+mod pipeline;
 mod program;
 mod read;
 mod rebuild;
@@ -37,6 +38,7 @@ use crate::domain::{ErrorCode, OpError, SessionId};
 use crate::holder::{Archive, HolderClient, memory};
 use crate::store::{Store, StoreError};
 
+pub use pipeline::{NewPipeline, NewStep, PipelineQuery};
 pub use types::{
     AttachInput, Attachment, ClaudeProgram, Created, Detail, EngineHealth, ListQuery, NewSession, WaitQuery,
     WaitResult,
@@ -113,6 +115,8 @@ impl Engine {
             if let Err(StoreError::Corrupt { .. }) = &tried {
                 store.replace_damaged()?;
                 rebuild::complete(store, &paths)?;
+                // A steward that looked before it was filled saw no pipelines.
+                pipeline::tell(&paths.pipelines_mark);
                 return call(store);
             }
             tried

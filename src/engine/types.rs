@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::domain::{Event, OpError, PermissionMode, PolicyRule, Receipt, Session, SessionId, StatusWord};
+use crate::domain::{
+    Event, OpError, PermissionMode, PipelineId, PolicyRule, Receipt, Session, SessionId, StatusWord,
+};
 use crate::wire::Snapshot;
 
 /// What a new session is to be.
@@ -40,6 +42,8 @@ pub struct NewSession {
     pub by: String,
     /// The session from inside which it is created.
     pub parent: Option<SessionId>,
+    /// The pipeline whose stage it is for; no other creation takes it then.
+    pub pipeline: Option<PipelineId>,
 }
 
 /// A session that was started or taken.

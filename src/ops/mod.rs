@@ -5,6 +5,7 @@
 
 mod ask;
 mod catalogue;
+mod pipeline;
 mod prompt;
 mod server;
 mod session;
@@ -17,6 +18,7 @@ use crate::engine::Engine;
 
 pub use ask::{ApprovePermission, RejectPermission};
 pub use catalogue::{Door, OPS, Op};
+pub use pipeline::{CreatePipeline, ListPipelines, PipelineList, PipelineRef, PipelineStep};
 pub use prompt::{AnswerValue, SendMessage};
 pub use server::{ClaudeHealth, ServerHealth, ServerHealthRequest, StewardPlace, StoreHealth};
 pub use session::{

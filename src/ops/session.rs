@@ -253,6 +253,7 @@ fn new_session(req: CreateSession, caller: &Caller) -> NewSession {
         idempotency_key: req.idempotency_key,
         by: caller.surface.clone(),
         parent: caller.inside,
+        pipeline: None,
     }
 }
 

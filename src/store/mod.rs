@@ -1,4 +1,4 @@
-//! What survives: sessions, their events, the keys of their creation.
+//! What survives: sessions, their events, the keys of their creation; pipelines ([`PipelineStore`]).
 //!
 //! [`Store`] is the contract and `tests/store` its conformance test; [`SqliteStore`] is the one that needs no
 //! set-up. Any number of processes open the same store at once. Nothing here knows a running session: status
@@ -6,11 +6,13 @@
 //! them on a blocking pool.
 
 mod error;
+mod pipelines;
 mod sqlite;
 
 use std::path::{Path, PathBuf};
 
 pub use error::StoreError;
+pub use pipelines::{PipelineClaim, PipelineRow, PipelineStore};
 pub use sqlite::SqliteStore;
 
 use crate::domain::{Event, Position, Session, SessionId, SessionSpec, Timestamp};
@@ -76,7 +78,7 @@ pub struct IngestMark {
 ///
 /// Every method can fail with [`StoreError::Unavailable`], [`StoreError::Busy`] or [`StoreError::Corrupt`]; what
 /// else it can fail with stands at the method. A method that fails has changed nothing.
-pub trait Store: Send + Sync {
+pub trait Store: PipelineStore {
     /// Adds a session. Survives a loss of power.
     ///
     /// # Errors

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use aegis::domain::ErrorCode;
 use aegis::mcp::{McpDoor, ToolSet, check_arguments};
 use aegis::ops::{
-    ApprovePermission, CapturePane, CreateSession, GetTranscript, KillSession, ListSessions,
-    RejectPermission, SendMessage, ServerHealthRequest, SessionRef, WaitForSession,
+    ApprovePermission, CapturePane, CreatePipeline, CreateSession, GetTranscript, KillSession, ListPipelines,
+    ListSessions, RejectPermission, SendMessage, ServerHealthRequest, SessionRef, WaitForSession,
 };
 use rmcp::model::{JsonObject, Tool};
 use serde_json::Value;
@@ -47,12 +47,14 @@ fn taken(tool: &str, arguments: Value) -> serde_json::Result<()> {
     match tool {
         "approve_permission" => from_value::<ApprovePermission>(arguments).map(drop),
         "capture_pane" => from_value::<CapturePane>(arguments).map(drop),
+        "create_pipeline" => from_value::<CreatePipeline>(arguments).map(drop),
         "create_session" => from_value::<CreateSession>(arguments).map(drop),
         "escape_session" | "get_status" | "interrupt_session" => {
             from_value::<SessionRef>(arguments).map(drop)
         }
         "get_transcript" => from_value::<GetTranscript>(arguments).map(drop),
         "kill_session" => from_value::<KillSession>(arguments).map(drop),
+        "list_pipelines" => from_value::<ListPipelines>(arguments).map(drop),
         "list_sessions" => from_value::<ListSessions>(arguments).map(drop),
         "reject_permission" => from_value::<RejectPermission>(arguments).map(drop),
         "send_message" => from_value::<SendMessage>(arguments).map(drop),

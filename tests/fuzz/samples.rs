@@ -260,7 +260,10 @@ fn example(schema: &Value) -> Value {
         Some("integer" | "number") => schema.get("minimum").cloned().unwrap_or(1.into()),
         Some("boolean") => true.into(),
         Some("array") => json!([example(&schema["items"])]),
-        Some("object") => json!({"a": example(&schema["additionalProperties"])}),
+        Some("object") => match schema["properties"].as_object() {
+            Some(of) => of.iter().map(|(name, schema)| (name.clone(), example(schema))).collect(),
+            None => json!({"a": example(&schema["additionalProperties"])}),
+        },
         _ => ID.into(),
     }
 }

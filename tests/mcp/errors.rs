@@ -34,6 +34,10 @@ async fn an_operation_that_fails_is_a_tool_error_of_one_json_object(#[case] era:
 #[case::item_choice("wait_for_session", json!({"until": ["idel"]}), "`until[0]` must be one of")]
 #[case::choice("create_session", json!({"workDir": "/", "permissionMode": "yolo"}), "`permissionMode` must be one of default, ")]
 #[case::entry("create_session", json!({"workDir": "/", "env": {"A": 1}}), "`env.A` must be a string, not a number")]
+#[case::in_an_item("create_pipeline", json!({"name": "n", "steps": [{"promt": "x"}]}), "unknown argument `steps[0].promt`; did you mean `prompt`?")]
+#[case::missing_in_an_item("create_pipeline", json!({"name": "n", "steps": [{"name": "x"}]}), "`steps[0].prompt` is missing")]
+#[case::type_in_an_item("create_pipeline", json!({"name": "n", "steps": [{"prompt": "x", "dependsOn": "a"}]}), "`steps[0].dependsOn` must be an array, not a string")]
+#[case::word_in_an_item("create_pipeline", json!({"name": "n", "steps": [{"prompt": "x", "permissionMode": "yolo"}]}), "permissionMode must be one of default, ")]
 #[case::several("send_message", json!({"sessionId": "a", "answers": {"Q?": 3}}), "`answers.Q?` must be a string or an array")]
 #[tokio::test]
 async fn an_argument_that_is_wrong_is_named(

@@ -5,6 +5,7 @@ mod asks;
 mod conversations;
 mod dialogs;
 mod endings;
+mod pipelines;
 mod policy;
 mod prompts;
 mod reuse;

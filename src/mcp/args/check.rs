@@ -31,23 +31,8 @@ impl Look<'_> {
         let empty = JsonObject::new();
         let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
         let required = required(schema);
-        for name in arguments.keys() {
-            if !properties.contains_key(name) {
-                let shown = brief(name);
-                let message = match nearest(name, properties.keys().map(String::as_str)) {
-                    Some(near) => format!("unknown argument `{shown}`; did you mean `{near}`?"),
-                    None => format!("unknown argument `{shown}`"),
-                };
-                return Err(Invalid { message, hint: self.accepted(properties, &required) });
-            }
-        }
-        arguments.retain(|name, value| !value.is_null() || required.contains(&name.as_str()));
-        for name in &required {
-            if !arguments.contains_key(*name) {
-                let message = format!("`{name}` is missing");
-                return Err(Invalid { message, hint: self.accepted(properties, &required) });
-            }
-        }
+        names(properties, &required, arguments, "")
+            .map_err(|message| Invalid { message, hint: self.accepted(properties, &required) })?;
         for (name, value) in arguments.iter_mut() {
             let Some(property) = properties.get(name).and_then(Value::as_object) else { continue };
             self.value(property, value, name).map_err(|message| {
@@ -99,12 +84,15 @@ impl Look<'_> {
                     .try_for_each(|(place, item)| self.value(of, item, &format!("{path}[{place}]")))
             }
             Value::Object(entries) => {
-                let Some(of) = schema.get("additionalProperties").and_then(Value::as_object) else {
-                    return Ok(());
-                };
-                entries
-                    .iter_mut()
-                    .try_for_each(|(name, entry)| self.value(of, entry, &format!("{path}.{}", brief(name))))
+                let rest = schema.get("additionalProperties").and_then(Value::as_object);
+                let properties = schema.get("properties").and_then(Value::as_object);
+                if let Some(properties) = properties.filter(|_| rest.is_none()) {
+                    names(properties, &required(schema), entries, &format!("{path}."))?;
+                }
+                entries.iter_mut().try_for_each(|(name, entry)| {
+                    let of = properties.and_then(|known| known.get(name)?.as_object()).or(rest);
+                    of.map_or(Ok(()), |of| self.value(of, entry, &format!("{path}.{}", brief(name))))
+                })
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
         }
@@ -113,6 +101,25 @@ impl Look<'_> {
     fn referenced(&self, schema: &JsonObject) -> Option<&JsonObject> {
         let name = schema.get("$ref")?.as_str()?.strip_prefix("#/$defs/")?;
         self.root.get("$defs")?.get(name)?.as_object()
+    }
+}
+
+/// Checks which names stand in an object, and takes out the optional ones that are null. `path` stands before a name.
+fn names(
+    properties: &JsonObject,
+    required: &[&str],
+    entries: &mut JsonObject,
+    path: &str,
+) -> Result<(), String> {
+    if let Some(name) = entries.keys().find(|name| !properties.contains_key(*name)) {
+        let near = nearest(name, properties.keys().map(String::as_str));
+        let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        return Err(format!("unknown argument `{path}{}`{near}", brief(name)));
+    }
+    entries.retain(|name, value| !value.is_null() || required.contains(&name.as_str()));
+    match required.iter().find(|name| !entries.contains_key(**name)) {
+        Some(name) => Err(format!("`{path}{name}` is missing")),
+        None => Ok(()),
     }
 }
 

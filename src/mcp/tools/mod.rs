@@ -1,6 +1,7 @@
 //! The tools, by subject. Each method is one call into [`crate::ops`].
 
 mod ask;
+mod pipeline;
 mod prompt;
 mod server;
 mod session;
@@ -29,6 +30,7 @@ pub(super) fn router(set: ToolSet) -> ToolRouter<McpDoor> {
         + McpDoor::prompt_tools()
         + McpDoor::ask_tools()
         + McpDoor::watch_tools()
+        + McpDoor::pipeline_tools()
         + McpDoor::server_tools();
     if set == ToolSet::Core {
         router.map.retain(|name, _| CORE.contains(&name.as_ref()));

@@ -3,10 +3,12 @@
 //! [`open`] makes the connection, and each other file here holds the statements of one kind of record. Every
 //! write is one `BEGIN IMMEDIATE` transaction, so that what it reads first still holds when it writes.
 
+mod copies;
 mod damage;
 mod events;
 mod keys;
 mod open;
+mod pipelines;
 mod sessions;
 
 use std::path::{Path, PathBuf};
