@@ -9,11 +9,11 @@
 //! | [`mcp`], [`cli`] | doors: translate, call one operation, render |
 //! | [`rehearsal`] | the real Claude Code against a scripted API, through the same operations |
 //! | [`ops`] | every operation once: request and response types, who may, one call down |
-//! | [`engine`] | sessions as running things: started, found, asked, watched; the steward |
+//! | [`engine`] | sessions as running things: started, found, asked, watched; the steward; pipelines |
 //! | [`holder`], [`store`] | one session's process and its client; what survives |
 //! | [`claude`] | everything known about the `claude` program: bytes in, values out |
 //! | [`term`], [`wire`], [`config`] | a screen as a value; frames to a holder; one validated configuration |
-//! | [`domain`] | what things are: ids, status, asks, receipts, events, the memory, templates |
+//! | [`domain`] | what things are: ids, status, asks, receipts, events, pipelines, the memory, templates |
 //! | [`fault`] | named points for tests of crashes; nothing in a normal build |
 //!
 //! # The life of a prompt

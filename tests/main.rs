@@ -14,6 +14,8 @@ mod fake;
 mod fuzz;
 /// The MCP door from outside, as lines of JSON-RPC.
 mod mcp;
+/// Pipelines: run to their end whatever breaks, and no stage twice.
+mod pipelines;
 /// The real Claude Code against the scripted API, on both pinned versions.
 mod real;
 /// The committed schemas are the ones that the types give.

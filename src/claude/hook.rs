@@ -62,6 +62,8 @@ pub enum HookEvent {
         /// Claude Code's id for it, which the transcript repeats.
         prompt_id: Option<String>,
     },
+    /// A tool is about to be called; Claude Code has not looked at its own rules yet.
+    PreToolUse(ToolCall),
     /// A tool wants to run.
     PermissionRequest {
         /// Which.
@@ -123,6 +125,7 @@ impl HookCall {
             "UserPromptSubmit" => {
                 HookEvent::UserPromptSubmit { prompt: raw.text("prompt"), prompt_id: raw.take("prompt_id") }
             }
+            "PreToolUse" => HookEvent::PreToolUse(raw.call()),
             "PermissionRequest" => HookEvent::PermissionRequest {
                 call: raw.call(),
                 suggestions: raw.take("permission_suggestions").unwrap_or_default(),
@@ -215,6 +218,30 @@ pub fn allow(updated_input: Option<Value>, updates: &[Value]) -> String {
 #[must_use]
 pub fn deny(message: &str, interrupt: bool) -> String {
     output(&json!({ "behavior": "deny", "message": message, "interrupt": interrupt }))
+}
+
+/// The hook's output that denies a tool call before Claude Code looks at its own rules, or makes it ask.
+#[must_use]
+pub fn before_tool(decision: Before, reason: &str) -> String {
+    let word = match decision {
+        Before::Deny => "deny",
+        Before::Ask => "ask",
+    };
+    json!({ "hookSpecificOutput": {
+        "hookEventName": "PreToolUse",
+        "permissionDecision": word,
+        "permissionDecisionReason": reason,
+    } })
+    .to_string()
+}
+
+/// What can be said before a tool is called. Never `allow`: that would pass Claude Code's own rules by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// The call is refused; the model is told the reason.
+    Deny,
+    /// The dialog opens even where Claude Code would not ask.
+    Ask,
 }
 
 fn output(decision: &Value) -> String {

@@ -33,15 +33,20 @@ const NOTICES: &[&str] = &[
 /// The events that wait for a decision.
 const DECISIONS: &[&str] = &["PermissionRequest"];
 
+/// The event before each tool call, registered only for tools that a permission policy may deny or ask about: it costs
+/// every such call a process.
+pub const BEFORE_TOOLS: &str = "PreToolUse";
+
 /// Tells whether a hook for `event` waits for a decision.
 #[must_use]
 pub fn decides(event: &str) -> bool {
-    DECISIONS.contains(&event)
+    DECISIONS.contains(&event) || event == BEFORE_TOOLS
 }
 
-/// Gives the settings that make Claude Code call `program hook <Event>` for each event.
+/// Gives the settings that make Claude Code call `program hook <Event>` for each event, and before each call of the
+/// tools that `guarded` matches.
 #[must_use]
-pub fn settings(program: &Path) -> Value {
+pub fn settings(program: &Path, guarded: Option<&str>) -> Value {
     let hook = |event: &str, timeout: u64| {
         json!([{ "hooks": [{
             "type": "command",
@@ -53,12 +58,17 @@ pub fn settings(program: &Path) -> Value {
     let notices = NOTICES.iter().map(|event| ((*event).to_owned(), hook(event, NOTICE_TIMEOUT_SECONDS)));
     let decisions =
         DECISIONS.iter().map(|event| ((*event).to_owned(), hook(event, DECISION_TIMEOUT_SECONDS)));
+    let guard = guarded.map(|matcher| {
+        let mut entry = hook(BEFORE_TOOLS, DECISION_TIMEOUT_SECONDS);
+        entry[0]["matcher"] = matcher.into();
+        (BEFORE_TOOLS.to_owned(), entry)
+    });
     json!({
         // A project may turn hooks off; these ones are how a person far away learns what is asked.
         "disableAllHooks": false,
         // Halves the processor time of a working session (2.1.197: 48 % to 27 % of a core while streaming).
         "prefersReducedMotion": true,
-        "hooks": notices.chain(decisions).collect::<serde_json::Map<_, _>>(),
+        "hooks": notices.chain(decisions).chain(guard).collect::<serde_json::Map<_, _>>(),
     })
 }
 
@@ -68,9 +78,10 @@ mod tests {
 
     #[test]
     fn each_event_calls_us_with_its_own_name() {
-        let settings = settings(Path::new("/bin/aegis"));
+        let settings = settings(Path::new("/bin/aegis"), Some("Bash|Edit"));
         let hooks = settings["hooks"].as_object().unwrap();
-        assert_eq!(hooks.len(), NOTICES.len() + DECISIONS.len());
+        assert_eq!(hooks.len(), NOTICES.len() + DECISIONS.len() + 1);
+        assert_eq!(hooks[BEFORE_TOOLS][0]["matcher"], "Bash|Edit");
         for (event, entry) in hooks {
             assert_eq!(entry[0]["hooks"][0]["args"], json!(["hook", event]));
         }

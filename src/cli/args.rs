@@ -6,7 +6,7 @@ use std::io::Read;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::domain::{ErrorCode, OpError, PermissionMode, Role, StatusWord, WhenBusy};
+use crate::domain::{ErrorCode, OpError, PermissionMode, PipelineStatus, Role, StatusWord, WhenBusy};
 
 /// Names one session.
 #[derive(Clone, Debug, Args)]
@@ -31,6 +31,13 @@ pub struct Format {
 pub(super) fn status() -> impl TypedValueParser<Value = StatusWord> {
     PossibleValuesParser::new(StatusWord::ALL.map(StatusWord::as_str)).try_map(|word| {
         StatusWord::ALL.into_iter().find(|status| status.as_str() == word).ok_or("not a status")
+    })
+}
+
+/// Reads a pipeline's status.
+pub(super) fn pipeline_status() -> impl TypedValueParser<Value = PipelineStatus> {
+    PossibleValuesParser::new(PipelineStatus::ALL.map(PipelineStatus::as_str)).try_map(|word| {
+        PipelineStatus::ALL.into_iter().find(|status| status.as_str() == word).ok_or("not a status")
     })
 }
 

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::args::{Format, absolute, pair, permission_mode, text_or_stdin, variables};
 use super::{Cx, Exit, text};
-use crate::domain::{OpError, PermissionMode};
+use crate::domain::{Decision, OpError, PermissionMode, PolicyRule};
 use crate::ops::{CreateSession, SessionCreated};
 
 /// What the session is to be.
@@ -48,6 +48,15 @@ pub struct Settings {
     /// Work in a new git worktree of this name
     #[arg(long, value_name = "NAME")]
     pub worktree: Option<String>,
+    /// A rule that lets calls run unasked, as in 'Bash(git *)'; may be repeated. Rules of --deny and --ask come first
+    #[arg(long, value_name = "RULE")]
+    pub allow: Vec<String>,
+    /// A rule that refuses calls, as in 'Bash(rm *)' or WebFetch; may be repeated
+    #[arg(long, value_name = "RULE")]
+    pub deny: Vec<String>,
+    /// A rule that makes somebody be asked; may be repeated
+    #[arg(long, value_name = "RULE")]
+    pub ask: Vec<String>,
     /// Another directory that Claude may work in; may be repeated
     #[arg(long = "add-dir", value_name = "DIR")]
     pub add_dirs: Vec<String>,
@@ -78,9 +87,16 @@ impl Settings {
     ) -> Result<CreateSession, OpError> {
         let add_dirs: Vec<String> =
             self.add_dirs.iter().map(|dir| absolute(dir)).collect::<Result<_, _>>()?;
+        let by = |rules: &[String], decision| -> Vec<PolicyRule> {
+            rules.iter().map(|rule| PolicyRule::read(rule, decision)).collect()
+        };
+        let policy =
+            [by(&self.deny, Decision::Deny), by(&self.ask, Decision::Ask), by(&self.allow, Decision::Allow)]
+                .concat();
         // A template has its own.
         let dir = dir.or(self.template.is_none().then_some("."));
         Ok(CreateSession {
+            permission_policy: (!policy.is_empty()).then_some(policy),
             work_dir: dir.map(absolute).transpose()?.unwrap_or_default(),
             name: self.name,
             prompt,

@@ -23,6 +23,7 @@ mod kill;
 mod list;
 mod out;
 mod pane;
+mod pipeline;
 mod read;
 mod reject;
 mod run;
@@ -60,6 +61,7 @@ pub use exit::Exit;
 pub use kill::KillArgs;
 pub use list::ListArgs;
 pub use pane::PaneArgs;
+pub use pipeline::PipelineCommand;
 pub use read::ReadArgs;
 pub use reject::RejectArgs;
 pub use run::RunArgs;
@@ -149,6 +151,9 @@ pub enum Command {
     State(StateArgs),
     /// Keep prompts with variables and settings, to make sessions from
     Template(Box<TemplateArgs>),
+    /// Run prompts that wait for each other and hand their answers on
+    #[command(subcommand)]
+    Pipeline(PipelineCommand),
     /// Tell how Aegis and what it stands on are
     Health(Format),
     /// Check everything that a session needs, with a next step for what is wrong
@@ -265,6 +270,7 @@ async fn dispatch(cx: &Cx, command: Command, doctoring: Doctoring) -> Result<Exi
         Command::Explain(args) => explain::run(cx, args).await,
         Command::State(args) => state::run(cx, args).await,
         Command::Template(args) => template::run(cx, *args).await,
+        Command::Pipeline(command) => pipeline::run(cx, command).await,
         Command::Health(_) => health::run(cx).await,
         Command::Doctor(args) => doctor::run(cx, args, doctoring).await,
         Command::Mcp(_) | Command::Rehearse(_) | Command::Holder { .. } | Command::Hook { .. } => {
@@ -294,6 +300,7 @@ fn json(command: &Command) -> bool {
         }
         Command::State(args) => args.command.json(),
         Command::Template(args) => args.command.json(),
+        Command::Pipeline(command) => command.format().json,
         Command::Health(format) => format.json,
         Command::Doctor(args) => args.format.json,
         Command::Rehearse(args) => args.format.json,

@@ -1,6 +1,6 @@
 //! The command line as a whole.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use clap::CommandFactory;
 
@@ -11,17 +11,23 @@ use crate::ops::{Door, OPS};
 /// Verbs that combine operations, and roles.
 const OTHERS: [&str; 7] = ["run", "answer", "doctor", "mcp", "rehearse", "holder", "hook"];
 
-/// Every verb with its words, also those that stand below another.
-fn verbs() -> BTreeMap<String, clap::Command> {
-    let below = |verb: &clap::Command| -> Vec<(String, clap::Command)> {
-        let name = verb.get_name();
-        if !verb.has_subcommands() {
-            return vec![(name.to_owned(), verb.clone())];
+/// Every verb that does something, with the words to type: a group's own word only stands before others.
+fn commands() -> Vec<(String, clap::Command)> {
+    let cli = Cli::command();
+    let each = cli.get_subcommands().flat_map(|verb| {
+        let name = verb.get_name().to_owned();
+        if verb.has_subcommands() {
+            let inner = |one: &clap::Command| (format!("{name} {}", one.get_name()), one.clone());
+            verb.get_subcommands().map(inner).collect()
+        } else {
+            vec![(name, verb.clone())]
         }
-        let words = |below: &clap::Command| (format!("{name} {}", below.get_name()), below.clone());
-        verb.get_subcommands().map(words).collect()
-    };
-    Cli::command().get_subcommands().flat_map(below).collect()
+    });
+    each.collect()
+}
+
+fn verbs() -> BTreeSet<String> {
+    commands().into_iter().map(|(name, _)| name).collect()
 }
 
 fn parsed(line: &[&str]) -> Cli {
@@ -45,13 +51,13 @@ fn every_operation_has_its_verb_and_every_verb_its_operation() {
         .map(|op| op.verb.expect("an operation of the command line has a verb").to_owned())
         .collect();
     let verbs: BTreeSet<String> =
-        verbs().into_keys().filter(|verb| !OTHERS.contains(&verb.as_str())).collect();
+        verbs().into_iter().filter(|verb| !OTHERS.contains(&verb.as_str())).collect();
     assert_eq!(verbs, operations);
 }
 
 #[test]
 fn every_verb_answers_with_json_and_explains_itself() {
-    for (name, verb) in verbs().into_iter().filter(|(_, verb)| !verb.is_hide_set()) {
+    for (name, verb) in commands().into_iter().filter(|(_, verb)| !verb.is_hide_set()) {
         assert!(verb.get_about().is_some(), "{name}");
         let json = verb.get_arguments().any(|argument| argument.get_id() == "json");
         assert!(json || name == "mcp", "{name} has no --json");
@@ -95,6 +101,20 @@ fn a_run_is_parsed() {
     assert!(refused(&["run", "x", "--keep", "--kill"]));
     assert!(refused(&["run", "x", "--timeout", "soon"]));
     assert!(refused(&["run", "x", "--permission-mode", "yolo"]));
+}
+
+#[test]
+fn a_pipeline_is_made_of_steps_or_read_from_a_file() {
+    let Some(Command::Pipeline(PipelineCommand::Create(create))) =
+        parsed(&["pipeline", "create", "-s", "plan", "--step", "do", "--wait"]).command
+    else {
+        panic!("not create")
+    };
+    assert_eq!((create.steps, create.wait), (vec!["plan".to_owned(), "do".to_owned()], true));
+    assert!(refused(&["pipeline", "create"]));
+    assert!(refused(&["pipeline", "create", "file.json", "--step", "x"]));
+    assert!(refused(&["pipeline", "list", "--status", "done"]));
+    assert!(refused(&["pipeline"]));
 }
 
 #[test]

@@ -13,6 +13,8 @@ pub(super) enum Kind {
     Names,
     /// Text, or one of a few words.
     Text,
+    /// Rules that decide on tool calls; in a variable as JSON.
+    Policy,
     /// A whole number in a range, bounds included.
     Number(u64, u64),
 }
@@ -54,6 +56,7 @@ pub(super) const KEYS: &[Key] = &[
     key("maxPromptBytes", "AEGIS_MAX_PROMPT_BYTES", Kind::Number(1024, 16_777_216)),
     key("hookAskTimeoutMs", "AEGIS_HOOK_ASK_TIMEOUT_MS", Kind::Number(1000, 86_400_000)),
     key("onTimeout", "AEGIS_ON_TIMEOUT", Kind::Text),
+    users("permissionPolicy", "AEGIS_PERMISSION_POLICY", Kind::Policy),
     key("logLevel", "AEGIS_LOG", Kind::Text),
 ];
 

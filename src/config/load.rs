@@ -5,10 +5,12 @@ use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use super::keys::{KEYS, Key, Kind, nearest};
 use super::{Config, ConfigError};
+use crate::domain::Policy;
 
 type Object = Map<String, Value>;
 
@@ -177,6 +179,7 @@ fn from_variable(key: &Key, raw: &OsStr) -> Option<Value> {
         }
         Kind::Number(..) => raw.to_str()?.trim().parse::<u64>().ok()?.into(),
         Kind::Path | Kind::Program | Kind::Text => raw.to_str()?.into(),
+        Kind::Policy => serde_json::from_str(raw.to_str()?).ok()?,
     })
 }
 
@@ -204,7 +207,19 @@ impl Merged<'_> {
             // An empty path would be the base directory itself, which nobody means.
             Kind::Path | Kind::Program | Kind::Text => value.as_str() != Some(""),
             Kind::Paths => value.as_array().is_some_and(|paths| !paths.contains(&Value::from(""))),
+            // What is wrong with which rule is told below.
+            Kind::Policy => true,
         };
+        if let Kind::Policy = key.kind
+            && let Err(what) = check_policy(&value)
+        {
+            return Err(ConfigError::BadValue {
+                key: key.name.into(),
+                origin: origin.clone(),
+                value: shown,
+                expected: format!("a list of rules ({what})"),
+            });
+        }
         if !good {
             return Err(bad(key, origin, &shown));
         }
@@ -252,6 +267,10 @@ impl Merged<'_> {
     }
 }
 
+fn check_policy(value: &Value) -> Result<(), String> {
+    Policy::deserialize(value).map_err(|error| error.to_string())?.check()
+}
+
 fn is_name(value: &Value) -> bool {
     value.as_str().is_some_and(|name| !name.is_empty() && !name.contains(['=', '\0', ',']))
 }
@@ -272,6 +291,7 @@ fn expected(key: &Key, said: Option<&str>) -> String {
         Kind::Path | Kind::Program => "a path".into(),
         Kind::Paths => "a list of paths".into(),
         Kind::Names => "a list of variable names".into(),
+        Kind::Policy => "a list of rules, as JSON".into(),
         // The types' own list of words: "unknown variant `x`, expected one of `a`, `b`".
         Kind::Text => match said.and_then(|said| said.rsplit_once(", expected ")) {
             Some((_, words)) => words.to_owned(),

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::PermissionMode;
+use crate::domain::{PermissionMode, Policy};
 
 /// The configuration of Aegis: `--config FILE`, else `aegis.config.json` in the working directory over
 /// `~/.aegis/config.json`; variables `AEGIS_…` override it. Relative paths count from the file's directory, `~/`
 /// is the home directory. A file in the working directory may come with a project, so it cannot set `stateDir`,
-/// `runtimeDir`, `claudePath`, `trustedRoots`, `allowedRoots`, `passEnv` and `permissionMode`.
+/// `runtimeDir`, `claudePath`, `trustedRoots`, `allowedRoots`, `passEnv`, `permissionMode` and `permissionPolicy`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Config {
@@ -53,6 +53,9 @@ pub struct Config {
     pub hook_ask_timeout_ms: u64,
     /// What becomes of a permission when that time is over. `AEGIS_ON_TIMEOUT`.
     pub on_timeout: OnTimeout,
+    /// Rules that decide on the tool calls of every session, after its own; the first that matches counts, and where
+    /// none does somebody is asked. `AEGIS_PERMISSION_POLICY`, as JSON.
+    pub permission_policy: Policy,
     /// How much is logged, on standard error. `AEGIS_LOG`.
     pub log_level: LogLevel,
 }
@@ -145,6 +148,7 @@ impl Default for Config {
             // Six hours: a person who is away for half a day finds the question still open.
             hook_ask_timeout_ms: 6 * 60 * 60 * 1000,
             on_timeout: OnTimeout::default(),
+            permission_policy: Policy::default(),
             log_level: LogLevel::default(),
         }
     }

@@ -25,6 +25,8 @@ pub struct Paths {
     pub sessions_dir: PathBuf,
     /// Who holds its lock is the steward.
     pub steward_lock: PathBuf,
+    /// Written whenever a pipeline was, for those who watch it.
+    pub pipelines_mark: PathBuf,
     /// What tools keep between sessions.
     pub data_dir: PathBuf,
     /// The sockets of this state directory's sessions.
@@ -72,6 +74,7 @@ impl Paths {
             database: state_dir.join("aegis.db"),
             sessions_dir: state_dir.join("sessions"),
             steward_lock: state_dir.join("steward.lock"),
+            pipelines_mark: state_dir.join("pipelines.changed"),
             data_dir: state_dir.join("data"),
             socket_dir,
             state_dir,

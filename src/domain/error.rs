@@ -47,6 +47,12 @@ pub enum ErrorCode {
     InvalidAnswer,
     /// The conversation to resume does not exist.
     NoSuchConversation,
+    /// The stages of a pipeline do not fit together.
+    InvalidPipeline,
+    /// No pipeline has this id, prefix or name.
+    NoSuchPipeline,
+    /// More than one pipeline fits the prefix or name.
+    AmbiguousPipeline,
     /// The memory has nothing under this key, or not any more.
     NoSuchKey,
     /// No template has this id or name.
@@ -98,6 +104,9 @@ impl ErrorCode {
             Self::InputChanged => "input_changed",
             Self::InvalidAnswer => "invalid_answer",
             Self::NoSuchConversation => "no_such_conversation",
+            Self::InvalidPipeline => "invalid_pipeline",
+            Self::NoSuchPipeline => "no_such_pipeline",
+            Self::AmbiguousPipeline => "ambiguous_pipeline",
             Self::NoSuchKey => "no_such_key",
             Self::NoSuchTemplate => "no_such_template",
             Self::MissingVariable => "missing_variable",
@@ -138,6 +147,9 @@ impl ErrorCode {
             Self::InputChanged => "look at the ask again with get_status before you approve it",
             Self::InvalidAnswer => "answer with an option's text or number; details lists them",
             Self::NoSuchConversation => "create a session without resumeSessionId",
+            Self::InvalidPipeline => "correct the steps and call again; nothing was started",
+            Self::NoSuchPipeline => "list_pipelines shows them all, finished ones too",
+            Self::AmbiguousPipeline => "give the id, or more characters of it; details lists them",
             Self::NoSuchKey => "state_set makes it",
             Self::NoSuchTemplate => "`aegis template list` shows them",
             Self::MissingVariable => "give each variable a value in templateVariables",

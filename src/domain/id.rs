@@ -66,6 +66,11 @@ id_type! {
 }
 
 id_type! {
+    /// Names one pipeline, for ever: finished ones are kept.
+    pub struct PipelineId;
+}
+
+id_type! {
     /// Names one template.
     pub struct TemplateId;
 }

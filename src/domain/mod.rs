@@ -14,6 +14,8 @@ mod id;
 mod memory;
 mod message;
 mod nearest;
+mod pipeline;
+mod policy;
 mod receipt;
 mod session;
 mod status;
@@ -24,10 +26,15 @@ pub use ask::{Answer, Ask, AskKind, AskVia, How, Remember, Resolution};
 pub use error::{ErrorCode, OpError};
 pub use event::{Action, Event, EventData, Position};
 pub use evidence::{Confidence, Evidence, Source, StatusReport};
-pub use id::{AskId, ConversationId, Epoch, ReceiptId, SessionId, TemplateId};
+pub use id::{AskId, ConversationId, Epoch, PipelineId, ReceiptId, SessionId, TemplateId};
 pub use memory::{KeyError, LONGEST_LIFE, LONGEST_VALUE, MemoryEntry, MemoryKey, before_prompt};
 pub use message::{ContentType, Message, MessagePage, MessageQuery, Role};
 pub use nearest::nearest;
+pub use pipeline::{
+    FailureKind, Pipeline, PipelineEvent, PipelineSpec, PipelineStatus, PlanError, Stage, StageEvent,
+    StageFailure, StageState, StepSpec,
+};
+pub use policy::{Decision, MOST_RULES, Policy, PolicyRule, Verdict};
 pub use receipt::{Delivery, Outcome, Receipt, ReceiptState, Step, WhenBusy};
 pub use session::{LastMessage, PermissionMode, Session, SessionSpec};
 pub use status::{

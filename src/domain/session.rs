@@ -9,6 +9,7 @@ use super::ask::Ask;
 use super::evidence::{Confidence, Source};
 use super::id::{ConversationId, SessionId};
 use super::message::Role;
+use super::policy::Policy;
 use super::status::{Ending, Limit, StatusWord, TurnError};
 use super::time::Timestamp;
 
@@ -89,6 +90,9 @@ pub struct SessionSpec {
     pub stall_threshold_ms: u64,
     /// Whether a trust dialog is answered with yes, because the configuration trusts the directory.
     pub trusted: bool,
+    /// The rules that decide on its tool calls: its own, then those of the configuration.
+    #[serde(default, skip_serializing_if = "Policy::is_empty")]
+    pub policy: Policy,
     /// When it was created.
     pub created_at: Timestamp,
 }

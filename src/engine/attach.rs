@@ -46,7 +46,7 @@ impl Engine {
                 tokio::select! {
                     pushed = pushes.recv(), if shown.is_none() => match pushed {
                         Some(Push::Output { bytes }) => shown = STANDARD.decode(bytes).ok(),
-                        Some(Push::Event { .. } | Push::Unknown) => {}
+                        Some(Push::Event { .. } | Push::Changed | Push::Unknown) => {}
                         None => return,
                     },
                     place = output.reserve(), if shown.is_some() => {

@@ -15,7 +15,8 @@ use crate::claude::launch::{environment, never};
 use crate::claude::prompt::{self, Unsendable};
 use crate::config::OnTimeout;
 use crate::domain::{
-    ConversationId, Delivery, ErrorCode, OpError, Receipt, SessionId, SessionSpec, StatusWord, Timestamp,
+    ConversationId, Delivery, ErrorCode, OpError, Policy, Receipt, SessionId, SessionSpec, StatusWord,
+    Timestamp,
 };
 use crate::fault;
 use crate::holder::client::ANSWERS_WITHIN;
@@ -50,6 +51,9 @@ impl Engine {
             check_worktree(name, &dir)?;
         }
         check_env(&new.env)?;
+        Policy { rules: new.policy.clone() }
+            .check()
+            .map_err(|what| OpError::new(ErrorCode::InvalidArgument, format!("permissionPolicy: {what}")))?;
         let add_dirs = self.added(&new.add_dirs)?;
         let resume = match &new.resume {
             Some(reference) => Some(self.conversation(reference).await?),
@@ -122,6 +126,7 @@ impl Engine {
             worktree: new.worktree.clone(),
             stall_threshold_ms: self.config.stall_threshold_ms,
             trusted: below_any(&dir, &self.config.trusted_roots),
+            policy: Policy { rules: [&*new.policy, &*self.config.permission_policy.rules].concat() },
             created_at: Timestamp::now(),
             work_dir: dir,
         };
@@ -369,14 +374,19 @@ fn fresh_conversation() -> ConversationId {
 
 /// A hash over all settings that a reuse must share. Values of variables go in only here.
 fn settings_key(spec: &SessionSpec, new: &NewSession) -> String {
-    digest(&serde_json::json!([
+    let settings = serde_json::json!([
         spec.permission_mode,
         spec.model,
         spec.append_system_prompt,
         spec.add_dirs,
         new.env,
         spec.stall_threshold_ms,
-    ]))
+        spec.policy,
+    ]);
+    match new.pipeline {
+        None => digest(&settings),
+        Some(pipeline) => digest(&serde_json::json!([settings, pipeline])),
+    }
 }
 
 /// A hash over a whole request, so that a key cannot stand for two.
@@ -393,6 +403,7 @@ fn fingerprint(new: &NewSession) -> String {
         new.env,
         new.worktree,
         new.reuse,
+        new.policy,
     ]);
     // A request without these has the hash that it had before there were these.
     let more = new.template.is_some() || new.memory_keys.is_some() || !new.variables.is_empty();
@@ -402,6 +413,6 @@ fn fingerprint(new: &NewSession) -> String {
     digest(&whole)
 }
 
-fn digest(value: &serde_json::Value) -> String {
+pub(super) fn digest(value: &serde_json::Value) -> String {
     Sha256::digest(value.to_string().as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -95,7 +95,7 @@ impl Engine {
             |row: &SessionRow| before.is_none_or(|before| (row.spec.created_at, row.spec.id) < before);
         let here = |row: &SessionRow| dir.as_ref().is_none_or(|dir| row.spec.work_dir == *dir);
         let live = self.db(|store| store.live_sessions()).await?;
-        let told = join_all(live.iter().map(|row| self.tell(row))).await;
+        let told = join_all(live.iter().map(|row| self.listed(row))).await;
         let mut sessions: Vec<Session> = Vec::new();
         for (row, session) in live.iter().zip(told) {
             let session = session?;

@@ -15,17 +15,22 @@ impl Engine {
         for session in listed.map(|(sessions, _)| sessions).unwrap_or_default() {
             *sessions.entry(session.status.as_str().to_owned()).or_insert(0) += 1;
         }
-        let steward_here = match self.steward.load(Ordering::Acquire) {
-            steward::HERE => Some(true),
-            _ => self.steward_elsewhere().then_some(false),
-        };
         EngineHealth {
             uptime: self.started.elapsed(),
             sessions,
             claude: self.program().await,
-            steward_here,
+            steward_here: self.steward_here(),
             store_ok,
             state_dir: self.paths.state_dir.display().to_string(),
+        }
+    }
+
+    /// Tells whether the steward runs here; `None` when nowhere.
+    #[must_use]
+    pub fn steward_here(&self) -> Option<bool> {
+        match self.steward.load(Ordering::Acquire) {
+            steward::HERE => Some(true),
+            _ => self.steward_elsewhere().then_some(false),
         }
     }
 

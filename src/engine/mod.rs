@@ -2,7 +2,7 @@
 //!
 //! An engine holds no session's state: that is the holder's. It starts holders, finds them again through the
 //! store, talks to them, and closes the records of those that vanished. Any number of engines do so at once; one of
-//! them is the [`steward`].
+//! them is the [`steward`], which also runs pipelines.
 
 mod attach;
 mod close;
@@ -14,6 +14,7 @@ mod link;
 mod memory;
 mod names;
 mod once;
+mod pipeline;
 mod prepare;
 mod program;
 mod read;
@@ -40,6 +41,7 @@ use crate::domain::{ErrorCode, OpError, SessionId};
 use crate::holder::{self, Archive, HolderClient};
 use crate::store::{Store, StoreError};
 
+pub use pipeline::{NewPipeline, NewStep, PipelineQuery};
 pub use types::{
     AttachInput, Attachment, ClaudeProgram, Created, Detail, EngineHealth, ListQuery, NewSession, WaitQuery,
     WaitResult,
@@ -98,7 +100,7 @@ impl Engine {
     pub async fn keep_small(&self) {
         loop {
             while timeout(holder::memory::QUIET, self.used.notified()).await.is_ok() {}
-            holder::memory::give_back_code();
+            holder::memory::give_back_program();
             self.used.notified().await;
         }
     }
@@ -116,6 +118,8 @@ impl Engine {
             if let Err(StoreError::Corrupt { .. }) = &tried {
                 store.replace_damaged()?;
                 rebuild::complete(store, &paths)?;
+                // A steward that looked before it was filled saw no pipelines.
+                pipeline::tell(&paths.pipelines_mark);
                 return call(store);
             }
             tried

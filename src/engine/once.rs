@@ -92,6 +92,17 @@ impl Engine {
         created
     }
 
+    /// Gives the session that was created under a key, if one was, and sees to it that none will be any more.
+    pub(super) async fn seal(&self, key: &str) -> Result<Option<SessionId>, OpError> {
+        let (sealed, id) = (key.to_owned(), SessionId::mint());
+        let claim = self.db(move |store| store.claim_key(&sealed, "sealed", id, Timestamp::now())).await?;
+        let KeyClaim::Taken { id: first, .. } = claim else { return Ok(None) };
+        Ok(match self.created_before(first, key).await? {
+            First::Created(created) => Some(created.session.id),
+            First::Abandoned => None,
+        })
+    }
+
     /// The session that an earlier call with the same key created, or is creating.
     async fn created_before(&self, id: SessionId, key: &str) -> Result<First, OpError> {
         let until = tokio::time::Instant::now() + FIRST_CALL;

@@ -1,4 +1,5 @@
-//! Filling a new store from what sessions have in their directories: the store was damaged, or removed.
+//! Filling a new store from what sessions have in their directories, and pipelines in theirs: the store was damaged, or
+//! removed.
 //!
 //! Nothing is lost but the events that journals have rotated away. An idempotency key of a creation that took an idle
 //! session is not known any more; that session's holder still knows it.
@@ -75,9 +76,10 @@ pub(super) fn complete(store: &dyn Store, paths: &Paths) -> Result<(), StoreErro
     for (dir, record) in found {
         take_up(store, &dir, record)?;
     }
+    let pipelines = store.restore_pipelines()?;
     store.set_complete()?;
-    if count > 0 {
-        tracing::warn!(sessions = count, "the store was filled from the sessions' directories");
+    if count + pipelines > 0 {
+        tracing::warn!(sessions = count, pipelines, "the store was filled from the sessions' directories");
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! The steward: one server at a time copies journals into the store and closes sessions whose holder vanished.
+//! The steward: one server at a time copies journals into the store, closes sessions whose holder vanished, and runs
+//! pipelines.
 //!
 //! Which server is decided by a lock on a file, never by a process id: the lock frees itself when its process dies,
 //! and the next in line has it at once.
@@ -17,8 +18,8 @@ use notify::{RecursiveMode, Watcher};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 
-use super::Engine;
 use super::link::launching;
+use super::{Engine, pipeline};
 use crate::domain::{OpError, SessionId};
 use crate::fault;
 use crate::holder::client::ANSWERS_WITHIN;
@@ -47,11 +48,14 @@ pub async fn serve(engine: Arc<Engine>) {
     engine.steward.store(HERE, Ordering::Release);
     fault::point("steward.elected");
     tracing::debug!("this server is the steward now");
+    // A task of its own, so that neither work holds the other up; it ends with this future.
+    let mut beside = JoinSet::new();
+    beside.spawn(pipeline::serve(engine.clone()));
     if let Err(error) = tend(&engine).await {
         tracing::error!(%error, "the steward gives up");
     }
     engine.steward.store(NOWHERE, Ordering::Release);
-    drop(lock);
+    drop((beside, lock));
 }
 
 /// Waits for the lock on a thread of its own: the system wakes exactly one of those who wait.

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::domain::{Event, MemoryKey, OpError, PermissionMode, Receipt, Session, SessionId, StatusWord};
+use crate::domain::{
+    Event, MemoryKey, OpError, PermissionMode, PipelineId, PolicyRule, Receipt, Session, SessionId,
+    StatusWord,
+};
 use crate::wire::Snapshot;
 
 /// What a new session is to be.
@@ -36,6 +39,8 @@ pub struct NewSession {
     pub variables: BTreeMap<String, String>,
     /// Keys of the memory whose values go before the prompt; none given means the template's.
     pub memory_keys: Option<Vec<MemoryKey>>,
+    /// Rules that decide on its tool calls, before those of the configuration.
+    pub policy: Vec<PolicyRule>,
     /// Whether an idle session may be taken.
     pub reuse: bool,
     /// The caller's key.
@@ -44,6 +49,8 @@ pub struct NewSession {
     pub by: String,
     /// The session from inside which it is created.
     pub parent: Option<SessionId>,
+    /// The pipeline whose stage it is for; no other creation takes it then.
+    pub pipeline: Option<PipelineId>,
 }
 
 /// A session that was started or taken.

@@ -214,7 +214,8 @@ enum Watched {
     Silent,
 }
 
-async fn subscribe(
+/// Subscribes to a session's events; its present state comes first.
+pub(super) async fn subscribe(
     row: &SessionRow,
     after: Option<Position>,
 ) -> Result<(Snapshot, HolderClient, mpsc::Receiver<Push>), HolderError> {

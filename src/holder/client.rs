@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::domain::Session;
 use crate::wire::{
     Call, FrameError, Hello, Outcome, PROTOCOL, Push, Refusal, Reply, Request, decode, read_frame, socket,
     write_frame,
@@ -26,6 +27,10 @@ const BEGINS_BEFORE: Duration = Duration::from_millis(500);
 
 /// How often a holder is asked for a sign of life while its answer is waited for longer than [`ANSWERS_WITHIN`].
 const PULSE: Duration = Duration::from_secs(1);
+
+/// For how long a holder's word about its session stands without another sign of life: one that is stopped must not
+/// look alive for longer.
+const TOLD_FOR: Duration = Duration::from_secs(1);
 
 /// How many pushes may wait here before the holder is told to wait.
 const PUSHES: usize = 1024;
@@ -62,7 +67,19 @@ struct Shared {
     calls: mpsc::Sender<Call>,
     pending: Pending,
     next: AtomicU64,
+    /// How often the holder said that the session had changed since it was told.
+    changes: Arc<AtomicU64>,
+    told: Mutex<Option<Told>>,
     tasks: [JoinHandle<()>; 2],
+}
+
+/// The session as it was told.
+struct Told {
+    session: Session,
+    /// When it was asked for.
+    at: Instant,
+    /// The changes that had been told before it was asked for.
+    changes: u64,
 }
 
 impl Drop for Shared {
@@ -103,6 +120,8 @@ impl HolderClient {
         let (push, pushes) = mpsc::channel(PUSHES);
         let pending: Pending = Arc::default();
         let answers = pending.clone();
+        let changes: Arc<AtomicU64> = Arc::default();
+        let changed = changes.clone();
         let writer = stream.clone();
         let writing = tokio::spawn(async move {
             let mut writer = &*writer;
@@ -120,13 +139,24 @@ impl HolderClient {
                         let _ = waiting.send(reply.outcome);
                     }
                 } else if let Ok(pushed) = decode::<Push>(&body) {
+                    if pushed == Push::Changed {
+                        changed.fetch_add(1, Ordering::Release);
+                        continue;
+                    }
                     // Nobody may want pushes; answers must still be read.
                     let _ = push.send(pushed).await;
                 }
             }
             lock(&answers).clear();
         });
-        let shared = Shared { calls, pending, next: AtomicU64::new(1), tasks: [writing, reading] };
+        let shared = Shared {
+            calls,
+            pending,
+            next: AtomicU64::new(1),
+            changes,
+            told: Mutex::default(),
+            tasks: [writing, reading],
+        };
         Ok((Self { shared: Arc::new(shared) }, pushes))
     }
 
@@ -150,7 +180,30 @@ impl HolderClient {
         } else {
             answer.await?
         };
-        serde_json::from_value(value).map_err(|error| HolderError::Unreadable(error.to_string()))
+        serde_json::from_str(value.get()).map_err(|error| HolderError::Unreadable(error.to_string()))
+    }
+
+    /// Asks for the session alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`HolderClient::ask`].
+    pub async fn session(&self, within: Duration) -> Result<Session, HolderError> {
+        let (at, changes) = (Instant::now(), self.shared.changes.load(Ordering::Acquire));
+        let session: Session = self.ask(Request::Session, within).await?;
+        // If a change is told between the answer and here, the count shows it.
+        *lock(&self.shared.told) = Some(Told { session: session.clone(), at, changes });
+        Ok(session)
+    }
+
+    /// The session as it was last asked for, if that was within [`TOLD_FOR`] and the holder has not said since that it
+    /// changed. What came over another connection may be newer by a moment.
+    #[must_use]
+    pub fn told_session(&self) -> Option<Session> {
+        let changes = self.shared.changes.load(Ordering::Acquire);
+        let told = lock(&self.shared.told);
+        let current = told.as_ref().filter(|told| told.changes == changes && told.at.elapsed() < TOLD_FOR);
+        current.filter(|_| !self.is_closed()).map(|told| told.session.clone())
     }
 
     /// Waits until the holder shows no sign of life. One of an older version refuses the question, which is one.
@@ -164,7 +217,7 @@ impl HolderClient {
         }
     }
 
-    async fn exchange(&self, request: Request, within: Duration) -> Result<Value, HolderError> {
+    async fn exchange(&self, request: Request, within: Duration) -> Result<Box<RawValue>, HolderError> {
         let until = Some(monotonic_ms() + millis(within.min(ANSWERS_WITHIN).saturating_sub(BEGINS_BEFORE)));
         let call = self.shared.next.fetch_add(1, Ordering::Relaxed);
         let (answer, waiting) = oneshot::channel();
@@ -215,6 +268,6 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,7 +2,8 @@
 //!
 //! Hands the event to the session's holder and, where a decision may be due, waits for it. Whenever anything is
 //! wrong it prints nothing and succeeds: Claude Code then goes on as if there were no hook, and a permission's own
-//! dialog stays in the terminal. Never a silent allow, never a silent deny.
+//! dialog stays in the terminal. Only where a policy might have refused a call that Claude Code would not ask about it
+//! says so, and the dialog opens. Never a silent allow, never a silent deny.
 
 use std::io::{self, Read};
 use std::path::Path;
@@ -11,8 +12,8 @@ use std::time::Duration;
 use interprocess::local_socket::traits::Stream as _;
 use serde_json::Value;
 
-use crate::claude::hook::slim;
-use crate::claude::settings::decides;
+use crate::claude::hook::{Before, before_tool, slim};
+use crate::claude::settings::{BEFORE_TOOLS, decides};
 use crate::wire::{
     Call, FrameError, Hello, HookReply, Outcome, PROTOCOL, Reply, Request, decode, read_frame_blocking,
     socket, write_frame_blocking,
@@ -41,7 +42,17 @@ pub enum HookError {
 /// # Errors
 ///
 /// [`HookError`]; the caller logs it at most.
-pub fn run(event: &str, socket: &Path, secret: String, mut stdin: impl Read) -> Result<String, HookError> {
+pub fn run(event: &str, socket: &Path, secret: String, stdin: impl Read) -> Result<String, HookError> {
+    match hand_over(event, socket, secret, stdin) {
+        Err(error) if event == BEFORE_TOOLS => {
+            tracing::debug!(%error, "the policy could not be asked");
+            Ok(before_tool(Before::Ask, "Aegis could not be reached for its permission policy"))
+        }
+        result => result,
+    }
+}
+
+fn hand_over(event: &str, socket: &Path, secret: String, mut stdin: impl Read) -> Result<String, HookError> {
     let mut text = Vec::new();
     stdin.read_to_end(&mut text)?;
     let payload: Value = serde_json::from_slice(&text)?;
@@ -62,7 +73,7 @@ pub fn run(event: &str, socket: &Path, secret: String, mut stdin: impl Read) -> 
     let _hello: Hello = decode(&read_frame_blocking(&mut stream)?)?;
     let reply: Reply = decode(&read_frame_blocking(&mut stream)?)?;
     Ok(match reply.outcome {
-        Outcome::Done(value) => serde_json::from_value::<HookReply>(value)?.stdout,
+        Outcome::Done(value) => serde_json::from_str::<HookReply>(value.get())?.stdout,
         Outcome::Failed(refusal) => {
             tracing::debug!(%refusal, "the holder refused the event");
             String::new()

@@ -14,18 +14,18 @@ use rustix::mm::{Advice, madvise};
 /// How long nothing must have happened before memory is given back.
 pub const QUIET: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// Gives the pages of code back. What cannot be given back stays.
-pub fn give_back_code() {
-    let code = MMPermissions::READ | MMPermissions::EXECUTE | MMPermissions::PRIVATE;
-    let maps = Process::myself().and_then(|me| me.maps());
+/// Gives the pages of code and constants back. What cannot be given back stays.
+pub fn give_back_program() {
+    let maps = Process::myself().and_then(|me| me.smaps());
     for map in maps.into_iter().flatten() {
         let (from, to) = map.address;
-        if let (true, MMapPath::Path(_), Ok(start), Ok(len)) = (
-            map.perms == code,
-            &map.pathname,
-            usize::try_from(from),
-            usize::try_from(to.saturating_sub(from)),
-        ) {
+        // What the loader wrote before it made it read-only counts as anonymous.
+        let as_in_the_file = !map.perms.contains(MMPermissions::WRITE)
+            && map.perms.contains(MMPermissions::PRIVATE)
+            && map.extension.map.get("Anonymous") == Some(&0);
+        if let (true, MMapPath::Path(_), Ok(start), Ok(len)) =
+            (as_in_the_file, &map.pathname, usize::try_from(from), usize::try_from(to.saturating_sub(from)))
+        {
             give_back(with_exposed_provenance_mut(start), len);
         }
     }
@@ -33,10 +33,11 @@ pub fn give_back_code() {
 
 #[allow(unsafe_code)]
 fn give_back(start: *mut c_void, len: usize) {
-    // SAFETY: the pages are a private mapping of a file that was never writable, as the kernel's own list of mappings
-    // says: they hold what the file holds, and are read from it again at the next access.
+    // SAFETY: the pages are a private mapping of a file that is not writable and of which no page was ever written, as
+    // the kernel's own list of mappings says: they hold what the file holds, and are read from it again at the next
+    // access.
     if let Err(error) = unsafe { madvise(start, len, Advice::LinuxDontNeed) } {
-        tracing::debug!(%error, "code was not given back");
+        tracing::debug!(%error, "the program was not given back");
     }
 }
 
@@ -48,7 +49,7 @@ mod tests {
     fn the_program_goes_on_with_less_memory() {
         let resident = || Process::myself().unwrap().status().unwrap().rssfile.unwrap();
         let before = resident();
-        give_back_code();
+        give_back_program();
         let after = resident();
         assert!(after < before, "{before} KiB became {after}");
         assert_eq!("12,5".split(',').count(), 2);

@@ -97,7 +97,10 @@ async fn hold(mut launch: HolderLaunch, stdout: &mut impl io::Write) -> io::Resu
     watch_signals(&inputs)?;
 
     let secret = Uuid::new_v4().to_string();
-    private_file(&dir.settings())?.write_all(&serde_json::to_vec_pretty(&settings(&launch.aegis))?)?;
+    private_file(&dir.settings())?.write_all(&serde_json::to_vec_pretty(&settings(
+        &launch.aegis,
+        launch.spec.policy.guarded().as_deref(),
+    ))?)?;
     let mut environment = launch.environment.clone();
     environment.insert(SOCKET_VARIABLE.into(), launch.socket.to_string_lossy().into_owned());
     environment.insert(SECRET_VARIABLE.into(), secret.clone());

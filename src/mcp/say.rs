@@ -8,10 +8,10 @@ use std::fmt::Write;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::domain::{Ask, MemoryEntry, Message, MessagePage, Receipt, Session};
+use crate::domain::{Ask, MemoryEntry, Message, MessagePage, Pipeline, Receipt, Session, Stage, StageState};
 use crate::ops::{
-    ScreenPane, ServerHealth, SessionCreated, SessionDetail, SessionList, SessionsCreated, StateDeleted,
-    Waited,
+    PipelineList, ScreenPane, ServerHealth, SessionCreated, SessionDetail, SessionList, SessionsCreated,
+    StateDeleted, Waited,
 };
 
 /// The most of a tool's input that an ask quotes: the whole of nearly every command, a good part of an edit.
@@ -148,6 +148,27 @@ impl Say for ScreenPane {
     }
 }
 
+impl Say for Pipeline {
+    fn say(&self) -> String {
+        let mut text = format!("pipeline {} {}: {}", self.name, self.id, self.status.as_str());
+        for one in &self.stages {
+            let _ = write!(text, "\n{}", stage(one));
+        }
+        text
+    }
+}
+
+impl Say for PipelineList {
+    fn say(&self) -> String {
+        let mut blocks: Vec<_> = self.pipelines.iter().map(Say::say).collect();
+        if blocks.is_empty() {
+            blocks.push("no pipelines".into());
+        }
+        blocks.extend(self.next_cursor.iter().map(|cursor| format!("more: cursor {cursor}")));
+        blocks.join("\n\n")
+    }
+}
+
 impl Say for SessionDetail {
     fn say(&self) -> String {
         compact(self)
@@ -204,6 +225,33 @@ fn session(session: &Session, quoted: usize) -> String {
     }
     if let Some(last) = &session.last_message {
         let _ = write!(text, "\n{}: {}", word(&last.role), cut(&last.text, quoted));
+    }
+    text
+}
+
+fn stage(stage: &Stage) -> String {
+    let mut text = format!("- {}: {}", stage.name, stage.state.as_str());
+    if let Some(session) = stage.state.session_id() {
+        let _ = write!(text, ", session {session}");
+    }
+    if let Some(status) = stage.session_status {
+        let _ = write!(text, " {}", status.as_str());
+    }
+    match &stage.state {
+        StageState::Pending if stage.depends_on.is_empty() => {}
+        StageState::Pending => {
+            let _ = write!(text, ", after {}", stage.depends_on.join(", "));
+        }
+        StageState::Completed { output, .. } => {
+            let _ = write!(text, "\n  {output}");
+        }
+        StageState::Failed { error, .. } => {
+            let _ = write!(text, "\n  {}: {}", word(&error.kind), error.message);
+        }
+        StageState::Skipped { because, .. } => {
+            let _ = write!(text, ", since {because} failed");
+        }
+        StageState::Starting { .. } | StageState::Running { .. } | StageState::Cancelled { .. } => {}
     }
     text
 }

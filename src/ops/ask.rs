@@ -15,10 +15,10 @@ pub struct ApprovePermission {
     /// Needed if several are open.
     #[serde(default)]
     pub ask_id: Option<String>,
-    /// As shown; another call is not approved.
+    /// Of the ask as shown.
     #[serde(default)]
     pub input_hash: Option<String>,
-    /// session: like calls too, until it ends.
+    /// session: like calls too.
     #[serde(default)]
     pub remember: Option<Remember>,
 }

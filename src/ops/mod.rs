@@ -7,6 +7,7 @@ mod ask;
 mod batch;
 mod catalogue;
 mod memory;
+mod pipeline;
 mod prompt;
 mod server;
 mod session;
@@ -22,6 +23,7 @@ pub use ask::{ApprovePermission, RejectPermission};
 pub use batch::{BatchCreateSessions, BatchItem, BatchResult, Failure, SessionsCreated};
 pub use catalogue::{Door, OPS, Op};
 pub use memory::{ListState, SetState, StateDeleted, StateList, StateRef};
+pub use pipeline::{CreatePipeline, ListPipelines, PipelineList, PipelineRef, PipelineStep};
 pub use prompt::{AnswerValue, SendMessage};
 pub use server::{ClaudeHealth, ServerHealth, ServerHealthRequest, StewardPlace, StoreHealth};
 pub use session::{

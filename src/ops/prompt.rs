@@ -24,13 +24,13 @@ pub enum AnswerValue {
 pub struct SendMessage {
     /// Id, prefix or name.
     pub session_id: String,
-    /// The prompt, or an open question's answer: label, number or free text.
+    /// The prompt, or an answer: label, number or words.
     #[serde(default)]
     pub text: Option<String>,
-    /// By question: label, labels or free text.
+    /// By question: label, labels or words.
     #[serde(default)]
     pub answers: Option<BTreeMap<String, AnswerValue>>,
-    /// queue (default) gives it to Claude during the turn.
+    /// Default queue: taken during the turn.
     #[serde(default)]
     pub when_busy: Option<WhenBusy>,
     /// The same key sends nothing twice.

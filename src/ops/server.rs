@@ -113,14 +113,24 @@ impl Aegis {
             uptime_seconds: state.uptime.as_secs(),
             sessions: state.sessions,
             claude,
-            steward: match state.steward_here {
-                Some(true) => StewardPlace::Here,
-                Some(false) => StewardPlace::Elsewhere,
-                None => StewardPlace::None,
-            },
+            steward: place(state.steward_here),
             store: StoreHealth { ok: state.store_ok, kind: "sqlite".into(), state_dir: state.state_dir },
             channels: Vec::new(),
             doors: vec![caller.surface.clone()],
         })
+    }
+
+    /// Tells where the steward runs, which runs pipelines.
+    #[must_use]
+    pub fn steward(&self) -> StewardPlace {
+        place(self.engine.steward_here())
+    }
+}
+
+fn place(here: Option<bool>) -> StewardPlace {
+    match here {
+        Some(true) => StewardPlace::Here,
+        Some(false) => StewardPlace::Elsewhere,
+        None => StewardPlace::None,
     }
 }

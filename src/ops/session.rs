@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Aegis, Caller};
-use crate::domain::{Evidence, MemoryKey, OpError, PermissionMode, Receipt, Session, StatusWord};
+use crate::domain::{Evidence, MemoryKey, OpError, PermissionMode, PolicyRule, Receipt, Session, StatusWord};
 use crate::engine::{Detail, ListQuery, NewSession};
 
 /// Asks for a session.
@@ -28,30 +28,33 @@ pub struct CreateSession {
     /// As Claude Code names it.
     #[serde(default)]
     pub model: Option<String>,
-    /// Session or conversation to continue; a live one is forked.
+    /// To continue; a live one is forked.
     #[serde(default)]
     pub resume_session_id: Option<String>,
     /// Added to the system prompt.
     #[serde(default)]
     pub append_system_prompt: Option<String>,
-    /// More directories to work in, at most 20.
+    /// More directories, at most 20.
     #[serde(default)]
     pub add_dirs: Option<Vec<String>>,
-    /// Variables to add; values are not recorded.
+    /// Added; values are not recorded.
     #[serde(default)]
     pub env: Option<BTreeMap<String, String>>,
-    /// Name of a new git worktree to work in.
+    /// Name of a new git worktree.
     #[serde(default)]
     pub worktree: Option<String>,
-    /// Id or name; the call's own arguments win.
+    /// Id or name; arguments here win.
     #[serde(default)]
     pub template_id: Option<String>,
     /// Values for its {{variables}}.
     #[serde(default)]
     pub template_variables: Option<BTreeMap<String, String>>,
-    /// state_set keys to put before the prompt, at most 20.
+    /// state_set keys, put before the prompt.
     #[serde(default)]
     pub memory_keys: Option<Vec<String>>,
+    /// Rules on tool calls before anybody is asked; the first that fits counts; * and ? match any.
+    #[serde(default)]
+    pub permission_policy: Option<Vec<PolicyRule>>,
     /// Take an idle one like it. Default true.
     #[serde(default)]
     pub reuse: Option<bool>,
@@ -179,7 +182,7 @@ pub struct SessionDetail {
 pub struct KillSession {
     /// Id, prefix or name.
     pub session_id: String,
-    /// Do not ask it to exit first.
+    /// Do not ask first.
     #[serde(default)]
     pub force: Option<bool>,
 }
@@ -252,10 +255,12 @@ fn new_session(req: CreateSession, caller: &Caller) -> Result<NewSession, OpErro
         template: req.template_id,
         variables: req.template_variables.unwrap_or_default(),
         memory_keys: req.memory_keys.as_deref().map(MemoryKey::read_all).transpose()?,
+        policy: req.permission_policy.unwrap_or_default(),
         reuse: req.reuse.unwrap_or(true),
         idempotency_key: req.idempotency_key,
         by: caller.surface.clone(),
         parent: caller.inside,
+        pipeline: None,
     })
 }
 

@@ -26,7 +26,7 @@ pub struct WaitForSession {
     #[serde(default)]
     #[schemars(range(max = 50000))]
     pub timeout_ms: Option<u64>,
-    /// Of the wait before: nothing is missed or told twice.
+    /// Of the wait before; nothing is missed.
     #[serde(default)]
     pub cursor: Option<String>,
 }
@@ -76,7 +76,7 @@ pub struct GetTranscript {
     /// Thinking too.
     #[serde(default)]
     pub include_thinking: Option<bool>,
-    /// Characters in all. Default 20000.
+    /// Default 20000.
     #[serde(default)]
     #[schemars(range(min = 1, max = 1000000))]
     pub max_chars: Option<u32>,

@@ -1,5 +1,5 @@
-//! What survives: sessions, their events, the keys of their creation; the memory ([`MemoryStore`]) and templates
-//! ([`TemplateStore`]).
+//! What survives: sessions, their events, the keys of their creation; pipelines ([`PipelineStore`]), the memory
+//! ([`MemoryStore`]) and templates ([`TemplateStore`]).
 //!
 //! [`Store`] is the contract and `tests/store` its conformance test; [`SqliteStore`] is the one that needs no
 //! set-up. Any number of processes open the same store at once. Nothing here knows a running session: status
@@ -8,6 +8,7 @@
 
 mod error;
 mod memory;
+mod pipelines;
 mod sqlite;
 mod templates;
 
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 pub use error::StoreError;
 pub use memory::MemoryStore;
+pub use pipelines::{PipelineClaim, PipelineRow, PipelineStore};
 pub use sqlite::SqliteStore;
 pub use templates::TemplateStore;
 
@@ -81,7 +83,7 @@ pub struct IngestMark {
 ///
 /// Every method can fail with [`StoreError::Unavailable`], [`StoreError::Busy`] or [`StoreError::Corrupt`]; what
 /// else it can fail with stands at the method. A method that fails has changed nothing.
-pub trait Store: MemoryStore + TemplateStore {
+pub trait Store: MemoryStore + PipelineStore + TemplateStore {
     /// Adds a session. Survives a loss of power.
     ///
     /// # Errors

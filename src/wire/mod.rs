@@ -10,10 +10,10 @@
 //! answer for Claude Code by mistake.
 
 mod frame;
+mod reply;
 pub mod socket;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -26,6 +26,8 @@ use crate::domain::{
 pub use frame::{
     FrameError, MAX_FRAME, decode, encode, read_frame, read_frame_blocking, write_frame, write_frame_blocking,
 };
+
+pub use reply::{Outcome, Refusal, RefusalCode, Reply};
 
 /// The version of this protocol. Raised when an old reader would misunderstand a new frame.
 pub const PROTOCOL: u32 = 1;
@@ -65,7 +67,8 @@ pub struct Call {
 pub enum Request {
     /// The present state. Answered with [`Snapshot`].
     Snapshot,
-    /// The session alone, as lists tell it. Answered with a [`Session`].
+    /// The session alone, as lists tell it. Answered with a [`Session`]; at its next change after that the connection
+    /// gets one [`Push::Changed`].
     Session,
     /// The present state, then every later event as a [`Push::Event`]. Answered with [`Snapshot`]. With `after`
     /// the events since that position come first; where they are gone, a gap event says so.
@@ -193,108 +196,6 @@ pub enum Request {
     Unknown,
 }
 
-/// An answer with its call's number.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Reply {
-    /// The call it answers.
-    pub call: u64,
-    /// The answer, or why there is none.
-    #[serde(flatten)]
-    pub outcome: Outcome,
-}
-
-/// How a call came out.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// It was done; the value's type follows from the request.
-    Done(Value),
-    /// It was not done.
-    Failed(Refusal),
-}
-
-/// Why a holder refuses.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
-    /// Which kind, in snake case; the doors' error codes.
-    pub code: RefusalCode,
-    /// For a person.
-    pub message: String,
-    /// What the refusal is about: the open asks, the known answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub details: Option<Value>,
-}
-
-impl Refusal {
-    /// Builds a refusal without details.
-    #[must_use]
-    pub fn new(code: RefusalCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), details: None }
-    }
-
-    /// Adds what it is about.
-    #[must_use]
-    pub fn about(mut self, details: &impl Serialize) -> Self {
-        self.details = serde_json::to_value(details).ok();
-        self
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Refusal {}
-
-/// The closed list of a holder's refusals.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RefusalCode {
-    /// An ask is open; it must be answered first.
-    SessionBlocked,
-    /// A turn is running, and the caller wanted no queue.
-    SessionBusy,
-    /// The session has ended.
-    SessionEnded,
-    /// The session is not idle, or somebody else just took it.
-    NotClaimable,
-    /// Somebody typed into the box and has not sent it.
-    DraftPresent,
-    /// The text cannot be given to Claude Code as it is.
-    PromptRefused,
-    /// The text is too long.
-    PromptTooLarge,
-    /// The idempotency key was used for another prompt.
-    KeyReused,
-    /// No ask is open.
-    NothingToApprove,
-    /// Several asks are open and none was named.
-    AmbiguousAsk,
-    /// No such ask.
-    NoSuchAsk,
-    /// The ask was answered already.
-    AlreadyResolved,
-    /// The input hash is not that of the open ask.
-    InputChanged,
-    /// The answer does not fit the ask.
-    InvalidAnswer,
-    /// No such receipt.
-    NoSuchReceipt,
-    /// It was tried, and Claude Code did not react in time.
-    NotConfirmed,
-    /// The secret is wrong.
-    Forbidden,
-    /// The call came to be read after its caller had left; nothing was done.
-    Late,
-    /// The holder cannot write its journal.
-    StorageFailed,
-    /// The holder does not know the request.
-    #[serde(other)]
-    Unsupported,
-}
-
 /// What a holder says unasked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "push", rename_all = "snake_case")]
@@ -309,6 +210,8 @@ pub enum Push {
         /// The bytes, base64.
         bytes: String,
     },
+    /// The session is no longer as [`Request::Session`] was answered on this connection.
+    Changed,
     /// A push of a newer version.
     #[serde(other)]
     Unknown,

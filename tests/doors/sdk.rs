@@ -67,12 +67,13 @@ async fn a_delegation_through_every_tool(#[values("2.1.197", "2.1.330")] version
     stopped(&mut client, &lab, &id).await;
     remembered(&mut client).await;
     several(&mut client, &lab).await;
+    in_steps(&mut client, &lab).await;
 
     let ended = client.ask("kill_session", json!({"sessionId": id})).await;
     assert_eq!(ended["status"], "ended", "{ended:#}");
     let listed = client.ask("list_sessions", json!({})).await;
     assert_eq!(listed["sessions"], json!([]), "{listed:#}");
-    assert_eq!(client.tools.len(), 17);
+    assert_eq!(client.tools.len(), 19);
     assert_eq!(client.called, client.tools);
     client.peer.end_input();
     assert_eq!(client.peer.ended().await, 0);
@@ -180,4 +181,21 @@ async fn stopped(client: &mut McpClient, lab: &Lab, id: &str) {
     assert_eq!(stopped["status"], "idle", "{stopped:#}");
     let escaped = client.ask("escape_session", json!({"sessionId": id})).await;
     assert_eq!(escaped["status"], "idle", "{escaped:#}");
+}
+
+async fn in_steps(client: &mut McpClient, lab: &Lab) {
+    let steps =
+        json!([{"name": "greet", "prompt": "GREET"}, {"prompt": "GREET after: {{stages.greet.output}}"}]);
+    let pipeline = json!({"name": "ship", "workDir": lab.work_dir(), "steps": steps});
+    let created = client.ask("create_pipeline", pipeline).await;
+    assert_eq!(created["stages"][1]["dependsOn"], json!(["greet"]), "{created:#}");
+    let done = loop {
+        let listed = client.ask("list_pipelines", json!({})).await;
+        if listed["pipelines"][0]["endedAt"].is_string() {
+            break listed["pipelines"][0].clone();
+        }
+    };
+    assert_eq!((&done["id"], &done["status"]), (&created["id"], &json!("completed")), "{done:#}");
+    let handed_on = "GREET after: Good morning.";
+    assert!(lab.api.requests().iter().any(|request| request.prompt().as_deref() == Some(handed_on)));
 }

@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 use aegis::domain::ErrorCode;
 use aegis::mcp::{McpDoor, ToolSet, check_arguments};
 use aegis::ops::{
-    ApprovePermission, BatchCreateSessions, CapturePane, CreateSession, GetTranscript, KillSession,
-    ListSessions, RejectPermission, SendMessage, ServerHealthRequest, SessionRef, SetState, StateRef,
-    WaitForSession,
+    ApprovePermission, BatchCreateSessions, CapturePane, CreatePipeline, CreateSession, GetTranscript,
+    KillSession, ListPipelines, ListSessions, RejectPermission, SendMessage, ServerHealthRequest, SessionRef,
+    SetState, StateRef, WaitForSession,
 };
 use rmcp::model::{JsonObject, Tool};
 use serde_json::Value;
@@ -49,12 +49,14 @@ fn taken(tool: &str, arguments: Value) -> serde_json::Result<()> {
         "approve_permission" => from_value::<ApprovePermission>(arguments).map(drop),
         "batch_create_sessions" => from_value::<BatchCreateSessions>(arguments).map(drop),
         "capture_pane" => from_value::<CapturePane>(arguments).map(drop),
+        "create_pipeline" => from_value::<CreatePipeline>(arguments).map(drop),
         "create_session" => from_value::<CreateSession>(arguments).map(drop),
         "escape_session" | "get_status" | "interrupt_session" => {
             from_value::<SessionRef>(arguments).map(drop)
         }
         "get_transcript" => from_value::<GetTranscript>(arguments).map(drop),
         "kill_session" => from_value::<KillSession>(arguments).map(drop),
+        "list_pipelines" => from_value::<ListPipelines>(arguments).map(drop),
         "list_sessions" => from_value::<ListSessions>(arguments).map(drop),
         "reject_permission" => from_value::<RejectPermission>(arguments).map(drop),
         "send_message" => from_value::<SendMessage>(arguments).map(drop),

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStringExt as _;
 use aegis::config::{Config, ConfigError, Loaded, Origin, Sources};
 
 /// In the order in which the input sets them.
-const VARIABLES: [&str; 16] = [
+const VARIABLES: [&str; 17] = [
     "AEGIS_TERMINAL_COLS",
     "AEGIS_PERMISSION_MODE",
     "AEGIS_TRUSTED_ROOTS",
@@ -24,6 +24,7 @@ const VARIABLES: [&str; 16] = [
     "AEGIS_TERMINAL_ROWS",
     "AEGIS_STARTUP_TIMEOUT_MS",
     "AEGIS_HOOK_ASK_TIMEOUT_MS",
+    "AEGIS_PERMISSION_POLICY",
 ];
 
 /// The longest complaint, in bytes; it goes to a terminal or into a tool's answer.
@@ -62,6 +63,7 @@ pub fn check(bytes: &[u8]) {
         assert_eq!(config.trusted_roots, ours.trusted_roots, "a project is trusted on its own word");
         assert_eq!(config.pass_env, ours.pass_env, "a project got variables");
         assert_eq!(config.permission_mode, ours.permission_mode, "a project chose what is allowed");
+        assert_eq!(config.permission_policy, ours.permission_policy, "a project chose what is allowed");
     }
 }
 

@@ -40,7 +40,7 @@ pub fn check(bytes: &[u8]) {
             assert_eq!(prompt, text("prompt").unwrap_or_default(), "the prompt");
             assert_eq!(prompt_id, text("prompt_id"), "the prompt's id");
         }
-        HookEvent::PostToolUse { call, .. } => {
+        HookEvent::PreToolUse(call) | HookEvent::PostToolUse { call, .. } => {
             assert_eq!(call.tool_use_id, text("tool_use_id"), "the call");
         }
         HookEvent::Stop { last_message, background } => {

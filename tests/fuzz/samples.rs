@@ -13,6 +13,7 @@ use aegis::wire::{
     encode,
 };
 use serde::Serialize;
+use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
 const ID: &str = "06c89f1c-2dad-43ac-bffc-9723d61b9c8b";
@@ -65,7 +66,10 @@ pub fn wire() -> Vec<Vec<u8>> {
         add(&Call { call, until: (call % 2 == 0).then_some(call), request });
     }
     add(&json!({"call": 9, "kind": "of_a_newer_version", "more": [1, 2.5e-8, "x"]}));
-    add(&Reply { call: 1, outcome: Outcome::Done(json!({"share": 0.618_033_988_7, "n": u64::MAX})) });
+    add(&Reply {
+        call: 1,
+        outcome: Outcome::Done(to_raw_value(&json!({"share": 0.618_033_988_7, "n": u64::MAX})).unwrap()),
+    });
     add(&Reply { call: 2, outcome: Outcome::Failed(refusal) });
     add(&Push::Output { bytes: "G1s/MjAyNmg=".into() });
     add(&Events { events: vec![event.clone()], position });

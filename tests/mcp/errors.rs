@@ -56,6 +56,10 @@ async fn an_operation_that_fails_is_a_tool_error_of_one_json_object(#[case] era:
 #[case::batch_missing("batch_create_sessions", json!({"sessions": [{"prompt": "x"}]}), "`sessions[0].workDir` is missing")]
 #[case::batch_choice("batch_create_sessions", json!({"sessions": [{"workDir": "/", "permissionMode": "pan"}]}), "`sessions[0].permissionMode` must be one of default, ")]
 #[case::batch_entry("batch_create_sessions", json!({"sessions": [{"workDir": "/", "env": {"A": 1}}]}), "`sessions[0].env.A` must be a string, not a number")]
+#[case::in_an_item("create_pipeline", json!({"name": "n", "steps": [{"promt": "x"}]}), "unknown argument `steps[0].promt`; did you mean `prompt`?")]
+#[case::missing_in_an_item("create_pipeline", json!({"name": "n", "steps": [{"name": "x"}]}), "`steps[0].prompt` is missing")]
+#[case::type_in_an_item("create_pipeline", json!({"name": "n", "steps": [{"prompt": "x", "dependsOn": "a"}]}), "`steps[0].dependsOn` must be an array, not a string")]
+#[case::word_in_an_item("create_pipeline", json!({"name": "n", "steps": [{"prompt": "x", "permissionMode": "yolo"}]}), "permissionMode must be one of default, ")]
 #[case::several("send_message", json!({"sessionId": "a", "answers": {"Q?": 3}}), "`answers.Q?` must be a string or an array")]
 #[tokio::test]
 async fn an_argument_that_is_wrong_is_named(

@@ -2,14 +2,15 @@
 
 use aegis::domain::{
     Action, Ask, AskId, AskKind, AskVia, Confidence, ContentType, ConversationId, Delivery, EndCause, Ending,
-    Epoch, ErrorCode, ErrorKind, Event, EventData, Evidence, How, LastMessage, Limit, MemoryEntry, Message,
-    MessagePage, OpError, Outcome, PermissionMode, Receipt, ReceiptState, Resolution, Role, Session,
-    SessionId, SessionStatus, Source, StatusReport, StatusWord, Timestamp, TurnError, Under,
+    Epoch, ErrorCode, ErrorKind, Event, EventData, Evidence, FailureKind, How, LastMessage, Limit,
+    MemoryEntry, Message, MessagePage, OpError, Outcome, PermissionMode, Pipeline, PipelineId,
+    PipelineStatus, Receipt, ReceiptId, ReceiptState, Resolution, Role, Session, SessionId, SessionStatus,
+    Source, Stage, StageFailure, StageState, StatusReport, StatusWord, Timestamp, TurnError, Under,
 };
 use aegis::mcp::{McpDoor, ToolSet};
 use aegis::ops::{
-    BatchResult, HolderHealth, SessionCreated, SessionDetail, SessionHealth, SessionList, SessionsCreated,
-    StateDeleted, Waited, Woke,
+    BatchResult, HolderHealth, PipelineList, SessionCreated, SessionDetail, SessionHealth, SessionList,
+    SessionsCreated, StateDeleted, Waited, Woke,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -122,6 +123,62 @@ fn detail(full: bool) -> SessionDetail {
     }
 }
 
+/// With a stage in each state.
+fn pipeline(full: bool) -> Pipeline {
+    let session_id = SessionId::mint();
+    let receipt_id = full.then(ReceiptId::mint);
+    let (started_at, ended_at) = (at(), at());
+    let error = StageFailure { kind: FailureKind::TimedOut, message: "late".into() };
+    let states = [
+        StageState::Pending,
+        StageState::Starting { started_at },
+        StageState::Running { started_at, session_id, receipt_id },
+        StageState::Completed {
+            started_at,
+            ended_at,
+            session_id,
+            receipt_id,
+            output: "done".into(),
+            truncated: full,
+        },
+        StageState::Failed {
+            started_at,
+            ended_at,
+            session_id: full.then_some(session_id),
+            receipt_id,
+            error,
+        },
+        StageState::Skipped { ended_at, because: "a".into() },
+        StageState::Cancelled {
+            started_at: full.then_some(started_at),
+            ended_at,
+            session_id: full.then_some(session_id),
+        },
+    ];
+    let stages = states.into_iter().map(|state| Stage {
+        name: "a".into(),
+        depends_on: vec!["b".into()],
+        prompt: "do".into(),
+        work_dir: "/w".into(),
+        permission_mode: PermissionMode::Plan,
+        model: full.then(|| "opus".into()),
+        timeout_ms: full.then_some(1000),
+        state,
+        session_status: full.then_some(StatusWord::Asking),
+    });
+    Pipeline {
+        id: PipelineId::mint(),
+        name: "p".into(),
+        status: PipelineStatus::Running,
+        created_at: at(),
+        ended_at: full.then(at),
+        reuse: full,
+        parent_id: full.then(SessionId::mint),
+        cancelled_by: full.then(|| "cli".into()),
+        stages: stages.collect(),
+    }
+}
+
 fn events() -> Vec<EventData> {
     let report = |status| StatusReport::new(status, at(), Source::Process);
     let status =
@@ -160,6 +217,9 @@ fn every_answer_fits_its_schema_full_and_bare() {
         let next_cursor = full.then(|| "c".into());
         fits("list_sessions", &SessionList { sessions: vec![session(full)], next_cursor });
         fits("get_status", &detail(full));
+        fits("create_pipeline", &pipeline(full));
+        let next_cursor = full.then(|| "c".into());
+        fits("list_pipelines", &PipelineList { pipelines: vec![pipeline(full)], next_cursor });
         for tool in ["kill_session", "interrupt_session", "escape_session"] {
             fits(tool, &session(full));
         }

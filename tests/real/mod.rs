@@ -5,6 +5,8 @@ mod asks;
 mod conversations;
 mod dialogs;
 mod endings;
+mod pipelines;
+mod policy;
 mod prompts;
 mod reuse;
 mod startup;

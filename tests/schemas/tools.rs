@@ -153,8 +153,8 @@ fn paid(set: ToolSet) -> usize {
 #[test]
 fn what_a_model_pays_for_the_tools_is_little() {
     let (full, core) = (paid(ToolSet::Full), paid(ToolSet::Core));
-    assert!(full < 16_000, "all tools cost a model {full} bytes");
-    assert!(core < 6_000, "the core tools cost a model {core} bytes");
+    assert!(full < 16 * 1024, "all tools cost a model {full} bytes");
+    assert!(core < 6 * 1024, "the core tools cost a model {core} bytes");
 }
 
 #[test]

@@ -2,14 +2,19 @@
 
 use std::path::Path;
 
-use aegis::domain::{Epoch, Position, SessionId};
-use aegis::store::{IngestMark, KEY_LIFETIME_MS, KeyClaim, SessionRow, Store, StoreError};
+use aegis::domain::{
+    Epoch, Pipeline, PipelineEvent, PipelineId, PipelineStatus, Position, SessionId, StageEvent,
+};
+use aegis::store::{
+    IngestMark, KEY_LIFETIME_MS, KeyClaim, PipelineClaim, PipelineRow, SessionRow, Store, StoreError,
+};
 
-use super::{at, events, last, open, row};
+use super::{at, events, last, open, pipeline, row};
 
 #[test]
 fn sqlite_keeps_the_contract() {
-    let parts: [fn(&dyn Store); 6] = [sessions_live_and_end, names, finding, ended_pages, keys, journal];
+    let parts: [fn(&dyn Store); 7] =
+        [sessions_live_and_end, names, finding, ended_pages, keys, journal, pipelines];
     for part in parts {
         let directory = tempfile::tempdir().unwrap();
         part(&open(directory.path()));
@@ -160,6 +165,45 @@ fn journal(store: &dyn Store) {
 
     store.delete_session(id).unwrap();
     assert_eq!((store.events(id, None, 9).unwrap(), store.ingest_mark(id).unwrap()), (Vec::new(), None));
+}
+
+fn pipelines(store: &dyn Store) {
+    let first = pipeline("ship", 1);
+    assert_eq!(store.insert_pipeline(&first, Some(("key", "print"))).unwrap(), PipelineClaim::New);
+    let known = PipelineClaim::Known { id: first.id, fingerprint: "print".into() };
+    assert_eq!(store.insert_pipeline(&pipeline("other", 2), Some(("key", "else"))).unwrap(), known);
+    assert_eq!(store.pipeline(first.id).unwrap(), Some(PipelineRow { pipeline: first.clone(), revision: 1 }));
+    assert_eq!(store.pipeline(PipelineId::mint()).unwrap(), None);
+    let id = first.id.to_string();
+    for reference in [&*id, &id[..6], "ship"] {
+        assert_eq!(store.find_pipelines(reference).unwrap(), std::slice::from_ref(&first), "{reference}");
+    }
+    for reference in ["", "shi", "other", &id[..5]] {
+        assert_eq!(store.find_pipelines(reference).unwrap(), [], "{reference}");
+    }
+
+    // Whoever has not seen the last writing writes nothing.
+    let chosen = PipelineEvent::Stage { at: 1, event: StageEvent::Chosen };
+    let begun = first.after(&chosen, at(5)).unwrap();
+    assert!(store.save_pipeline(&begun, 1).unwrap());
+    assert!(!store.save_pipeline(&first, 1).unwrap());
+    assert_eq!(store.pipeline(first.id).unwrap(), Some(PipelineRow { pipeline: begun.clone(), revision: 2 }));
+    assert!(!store.save_pipeline(&pipeline("never stored", 3), 1).unwrap());
+
+    let over = begun.after(&PipelineEvent::Cancel { by: "cli".into() }, at(6)).unwrap();
+    let second = pipeline("ship", 3);
+    store.insert_pipeline(&second, None).unwrap();
+    let third = pipeline("ship", 2).after(&PipelineEvent::Cancel { by: "cli".into() }, at(6)).unwrap();
+    store.insert_pipeline(&third, None).unwrap();
+    assert!(store.save_pipeline(&over, 2).unwrap());
+    assert_eq!(store.open_pipelines().unwrap(), [first.id, second.id]);
+    let ids = |found: Vec<Pipeline>| found.into_iter().map(|one| one.id).collect::<Vec<_>>();
+    assert_eq!(ids(store.find_pipelines("ship").unwrap()), [second.id, third.id, first.id]);
+    assert_eq!(ids(store.pipelines(None, None, 2).unwrap()), [second.id, third.id]);
+    let before = Some((third.created_at, third.id));
+    assert_eq!(store.pipelines(None, before, 9).unwrap(), [over]);
+    let cancelled = store.pipelines(Some(PipelineStatus::Cancelled), None, 9).unwrap();
+    assert_eq!(ids(cancelled), [third.id]);
 }
 
 fn small_things(store: &dyn Store) {

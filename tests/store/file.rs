@@ -3,11 +3,14 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use aegis::domain::ErrorCode;
-use aegis::store::{MemoryStore as _, SqliteStore, Store, StoreError, TemplateStore as _};
+use aegis::domain::{ErrorCode, PipelineEvent, StageEvent};
+use aegis::store::{
+    MemoryStore as _, PipelineClaim, PipelineRow, PipelineStore as _, SqliteStore, Store, StoreError,
+    TemplateStore as _,
+};
 use rusqlite::Connection;
 
-use super::{at, open, row};
+use super::{at, open, pipeline, row};
 
 fn mode(path: &Path) -> u32 {
     path.metadata().unwrap().permissions().mode() & 0o777
@@ -43,7 +46,7 @@ fn an_older_file_gets_the_newer_tables_and_keeps_its_rows() {
     open(directory.path()).insert_session(&session).unwrap();
     let path = directory.path().join("state/aegis.db");
     let raw = Connection::open(&path).unwrap();
-    raw.execute_batch("DROP TABLE memory; DROP TABLE templates; PRAGMA user_version = 1;").unwrap();
+    raw.execute_batch("DROP TABLE memory; DROP TABLE templates; PRAGMA user_version = 2;").unwrap();
     drop(raw);
     let store = open(directory.path());
     assert_eq!(store.live_sessions().unwrap(), [session]);
@@ -72,6 +75,33 @@ fn a_damaged_file_is_put_aside_whole() {
     let aside: Vec<_> = entries.filter(|path| path.to_string_lossy().contains("db.damaged-")).collect();
     assert_eq!(aside.len(), 1);
     assert_eq!(std::fs::read_to_string(&aside[0]).unwrap(), rubbish);
+}
+
+/// Whatever was written of pipelines is there again after the database is lost, with the keys of their creation.
+#[test]
+fn pipelines_outlive_the_database() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    let first = pipeline("ship", 1);
+    store.insert_pipeline(&first, Some(("key", "print"))).unwrap();
+    let begun = first.after(&PipelineEvent::Stage { at: 0, event: StageEvent::Chosen }, at(2)).unwrap();
+    store.save_pipeline(&begun, 1).unwrap();
+    let second = pipeline("other", 3);
+    store.insert_pipeline(&second, None).unwrap();
+    let state = directory.path().join("state");
+    let copy = state.join(format!("pipelines/{}.json", first.id));
+    assert_eq!((mode(copy.parent().unwrap()), mode(&copy)), (0o700, 0o600));
+    std::fs::write(state.join("pipelines/torn.json"), "{").unwrap();
+    drop(store);
+    std::fs::write(state.join("aegis.db"), "rubbish ".repeat(1000)).unwrap();
+
+    let store = open(directory.path());
+    assert_eq!(store.restore_pipelines().unwrap(), 2);
+    assert_eq!(store.restore_pipelines().unwrap(), 0);
+    assert_eq!(store.pipeline(first.id).unwrap(), Some(PipelineRow { pipeline: begun.clone(), revision: 2 }));
+    assert_eq!(store.pipelines(None, None, 9).unwrap(), [second, begun]);
+    let known = PipelineClaim::Known { id: first.id, fingerprint: "print".into() };
+    assert_eq!(store.insert_pipeline(&first, Some(("key", "print"))).unwrap(), known);
 }
 
 #[test]

@@ -7,8 +7,9 @@ mod together;
 use std::path::Path;
 
 use aegis::domain::{
-    Action, Confidence, ConversationId, EndCause, Ending, Epoch, Event, EventData, PermissionMode, Session,
-    SessionId, SessionSpec, Source, StatusWord, Timestamp,
+    Action, Confidence, ConversationId, EndCause, Ending, Epoch, Event, EventData, PermissionMode, Pipeline,
+    PipelineId, PipelineSpec, Policy, Session, SessionId, SessionSpec, Source, StatusWord, StepSpec,
+    Timestamp,
 };
 use aegis::store::{SessionRow, SqliteStore};
 
@@ -42,6 +43,7 @@ fn row(name: &str, created: i64) -> SessionRow {
             worktree: None,
             stall_threshold_ms: 300_000,
             trusted: false,
+            policy: Policy::default(),
             created_at: at(created),
         },
         session_dir: format!("/state/sessions/{id}").into(),
@@ -83,6 +85,28 @@ fn last(row: &SessionRow, code: i32) -> Session {
             detail: None,
         }),
     }
+}
+
+/// A pipeline of two stages that wait for nothing.
+fn pipeline(name: &str, created: i64) -> Pipeline {
+    let step = |name: &str| StepSpec {
+        name: Some(name.into()),
+        prompt: "do it".into(),
+        work_dir: "/work".into(),
+        depends_on: Some(Vec::new()),
+        permission_mode: PermissionMode::Default,
+        model: None,
+        timeout_ms: None,
+    };
+    let spec = PipelineSpec {
+        id: PipelineId::mint(),
+        name: name.into(),
+        reuse: false,
+        parent_id: None,
+        created_at: at(created),
+        steps: vec![step("a"), step("b")],
+    };
+    Pipeline::plan(spec).unwrap()
 }
 
 fn events(session_id: SessionId, epoch: Epoch, seqs: std::ops::RangeInclusive<u64>) -> Vec<Event> {

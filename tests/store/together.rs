@@ -5,9 +5,9 @@ use std::process::{Command, Stdio};
 use std::sync::Barrier;
 
 use aegis::domain::{Epoch, SessionId};
-use aegis::store::{KeyClaim, SqliteStore, Store, StoreError};
+use aegis::store::{KeyClaim, PipelineClaim, PipelineStore as _, SqliteStore, Store, StoreError};
 
-use super::{at, events, open, row};
+use super::{at, events, open, pipeline, row};
 
 /// Names the directory in which a process of [`many_processes_open_one_new_file`] works.
 const DIRECTORY: &str = "AEGIS_TEST_STORE";
@@ -52,6 +52,26 @@ fn of_ten_sessions_with_a_name_one_gets_it() {
     let refused = results.iter().filter(|result| matches!(result, Err(StoreError::NameTaken { .. })));
     assert_eq!(refused.count(), 9);
     assert_eq!(open(directory.path()).live_sessions().unwrap().len(), 1);
+}
+
+#[test]
+fn of_ten_writers_of_a_pipeline_one_writes() {
+    let directory = tempfile::tempdir().unwrap();
+    let stored = pipeline("ship", 1);
+    open(directory.path()).insert_pipeline(&stored, None).unwrap();
+    let written = at_once(directory.path(), 10, |store| store.save_pipeline(&stored, 1).unwrap());
+    assert_eq!(written.iter().filter(|written| **written).count(), 1);
+    assert_eq!(open(directory.path()).pipeline(stored.id).unwrap().unwrap().revision, 2);
+}
+
+#[test]
+fn of_ten_pipelines_with_a_key_one_is_stored() {
+    let directory = tempfile::tempdir().unwrap();
+    let claims = at_once(directory.path(), 10, |store| {
+        store.insert_pipeline(&pipeline("ship", 1), Some(("key", "print"))).unwrap()
+    });
+    assert_eq!(claims.iter().filter(|claim| **claim == PipelineClaim::New).count(), 1);
+    assert_eq!(open(directory.path()).pipelines(None, None, 99).unwrap().len(), 1);
 }
 
 #[test]

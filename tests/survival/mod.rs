@@ -16,10 +16,10 @@ use aegis::engine::steward;
 use tokio::task::JoinHandle;
 
 /// A server's steward in this process, until it is dropped.
-struct Steward(JoinHandle<()>);
+pub struct Steward(JoinHandle<()>);
 
 impl Steward {
-    fn of(app: &App) -> Self {
+    pub fn of(app: &App) -> Self {
         Self(tokio::spawn(steward::serve(app.engine.clone())))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use aegis::domain::{SessionId, StatusWord};
+use aegis::domain::SessionId;
 use aegis::holder::SessionDir;
 use aegis::wire::{Call, Push, Reply, Request, decode, encode, read_frame, socket};
 use serde_json::{Value, json};
@@ -192,5 +192,4 @@ async fn t11_the_program_is_replaced() {
     let mut sent = [format!("hello {id}"), format!("hello {other}")];
     sent.sort();
     assert_eq!(told, sent);
-    assert_eq!(StatusWord::Idle.as_str(), "idle");
 }

@@ -1,14 +1,15 @@
-//! A line as JSON, without what nobody reads: most of a long transcript is the tools' own records of their results, and
-//! the accounts of tokens.
+//! A line as JSON that borrows its texts from the line, without what nobody reads: most of a long transcript is the
+//! tools' own records of their results, and the accounts of tokens.
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Index;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Number, Value};
 
-/// The members of a line that are kept whole.
+/// The members of a line that are kept.
 const KEPT: &[&str] = &[
     "type",
     "uuid",
@@ -25,113 +26,229 @@ const KEPT: &[&str] = &[
     "error",
     "content",
     "attachment",
+    "message",
+    "toolUseResult",
 ];
 
-/// The members of a message that are kept whole.
+/// The members of a message that are kept.
 const KEPT_OF_MESSAGE: &[&str] = &["content"];
 
 /// Reads a line. `None` if it is no JSON object.
-pub(super) fn read(bytes: &[u8]) -> Option<Value> {
+pub(super) fn read(bytes: &[u8]) -> Option<Json<'_>> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let Members(members) = Members::deserialize(&mut reader).ok()?;
+    let line = Slim(KEPT).deserialize(&mut reader).ok()?;
     reader.end().ok()?;
-    Some(Value::Object(members))
+    matches!(line, Json::Object(_)).then_some(line)
 }
 
-/// A member's name, not copied unless it must be.
-#[derive(Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
+/// A JSON value. Its texts are copied only where they hold escapes.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Json<'a> {
+    Null,
+    Bool(bool),
+    Number(Number),
+    Text(Cow<'a, str>),
+    List(Vec<Json<'a>>),
+    /// The members as they came; of several with one name the last counts.
+    Object(Vec<(Cow<'a, str>, Json<'a>)>),
+}
 
-struct Members(Map<String, Value>);
+impl Json<'_> {
+    pub(super) fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
 
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        reader.deserialize_map(Line).map(Self)
+    /// The elements of a list; of anything else none.
+    pub(super) fn elements(&self) -> &[Self] {
+        match self {
+            Self::List(elements) => elements,
+            _ => &[],
+        }
+    }
+
+    /// The value on its own.
+    pub(super) fn to_value(&self) -> Value {
+        serde_json::to_value(self).unwrap_or_default()
     }
 }
 
-struct Line;
+/// The member of this name; null where there is none.
+impl<'a> Index<&str> for Json<'a> {
+    type Output = Json<'a>;
 
-impl<'de> Visitor<'de> for Line {
-    type Value = Map<String, Value>;
+    fn index(&self, name: &str) -> &Self::Output {
+        let Self::Object(members) = self else { return &Json::Null };
+        members.iter().rev().find(|(key, _)| key == name).map_or(&Json::Null, |(_, value)| value)
+    }
+}
+
+impl PartialEq<bool> for Json<'_> {
+    fn eq(&self, other: &bool) -> bool {
+        matches!(self, Self::Bool(this) if this == other)
+    }
+}
+
+impl PartialEq<&str> for Json<'_> {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == Some(other)
+    }
+}
+
+/// As compact JSON.
+impl fmt::Display for Json<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, writer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => writer.serialize_unit(),
+            Self::Bool(value) => writer.serialize_bool(*value),
+            Self::Number(number) => number.serialize(writer),
+            Self::Text(text) => writer.serialize_str(text),
+            Self::List(elements) => writer.collect_seq(elements),
+            Self::Object(members) => writer.collect_map(members.iter().map(|(name, value)| (name, value))),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Json<'de> {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        reader.deserialize_any(Whole)
+    }
+}
+
+/// A member's name.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Reads a value whole.
+struct Whole;
+
+impl<'de> Visitor<'de> for Whole {
+    type Value = Json<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a line of the transcript")
+        f.write_str("any JSON value")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut kept = Map::new();
-        while let Some(Key(key)) = map.next_key()? {
-            let value = match key.as_ref() {
-                "message" => map.next_value::<Slim<true>>()?.0,
-                "toolUseResult" => map.next_value::<Slim<false>>()?.0,
-                known if KEPT.contains(&known) => map.next_value()?,
-                _ => {
+    fn visit_unit<E>(self) -> Result<Json<'de>, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Json<'de>, E> {
+        Ok(Json::Bool(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Json<'de>, E> {
+        Ok(Json::Number(value.into()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Json<'de>, E> {
+        Ok(Json::Number(value.into()))
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Json<'de>, E> {
+        Number::from_f64(value).map(Json::Number).ok_or_else(|| E::custom("not a number"))
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(text.into()))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Json<'de>, E> {
+        Ok(Json::Text(text.to_owned().into()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json<'de>, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(element) = seq.next_element()? {
+            elements.push(element);
+        }
+        Ok(Json::List(elements))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json<'de>, A::Error> {
+        let mut members = Vec::new();
+        while let Some((Name(name), value)) = map.next_entry()? {
+            members.push((name, value));
+        }
+        Ok(Json::Object(members))
+    }
+}
+
+/// Reads of an object only the members with these names, and of a list nothing.
+struct Slim(&'static [&'static str]);
+
+impl<'de> DeserializeSeed<'de> for Slim {
+    type Value = Json<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Json<'de>, D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Slim {
+    type Value = Json<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Whole.expecting(f)
+    }
+
+    fn visit_unit<E>(self) -> Result<Json<'de>, E> {
+        Ok(Json::Null)
+    }
+
+    fn visit_bool<E: Error>(self, value: bool) -> Result<Json<'de>, E> {
+        Whole.visit_bool(value)
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Json<'de>, E> {
+        Whole.visit_u64(value)
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Json<'de>, E> {
+        Whole.visit_i64(value)
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Json<'de>, E> {
+        Whole.visit_f64(value)
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Json<'de>, E> {
+        Whole.visit_borrowed_str(text)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Json<'de>, E> {
+        Whole.visit_str(text)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json<'de>, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Json::Null)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json<'de>, A::Error> {
+        let mut members = Vec::new();
+        while let Some(Name(name)) = map.next_key()? {
+            let value = match name.as_ref() {
+                unread if !self.0.contains(&unread) => {
                     map.next_value::<IgnoredAny>()?;
                     continue;
                 }
+                "message" => map.next_value_seed(Slim(KEPT_OF_MESSAGE))?,
+                // Of a refused call this is a text; else the tool's own record.
+                "toolUseResult" => map.next_value_seed(Slim(&[]))?,
+                _ => map.next_value()?,
             };
-            kept.insert(key.into_owned(), value);
+            members.push((name, value));
         }
-        Ok(kept)
-    }
-}
-
-/// A value of which only texts are kept, and of an object, if it is a message, what it says.
-struct Slim<const MESSAGE: bool>(Value);
-
-impl<'de, const MESSAGE: bool> Deserialize<'de> for Slim<MESSAGE> {
-    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        reader.deserialize_any(Self(Value::Null))
-    }
-}
-
-impl<'de, const MESSAGE: bool> Visitor<'de> for Slim<MESSAGE> {
-    type Value = Self;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self, E> {
-        Ok(Self(text.into()))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
-        let mut kept = Map::new();
-        while let Some(Key(key)) = map.next_key()? {
-            if MESSAGE && KEPT_OF_MESSAGE.contains(&key.as_ref()) {
-                kept.insert(key.into_owned(), map.next_value()?);
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(Self(Value::Object(kept)))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(self)
-    }
-
-    fn visit_unit<E>(self) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
-        Ok(self)
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
-        Ok(self)
+        Ok(Json::Object(members))
     }
 }
 
@@ -157,7 +274,17 @@ mod tests {
         json!({"message": null, "content": 7, "toolUseResult": null})
     )]
     fn only_what_is_read_is_kept(#[case] line: Value, #[case] kept: Value) {
-        assert_eq!(read(line.to_string().as_bytes()).unwrap(), kept);
+        assert_eq!(read(line.to_string().as_bytes()).unwrap().to_value(), kept);
+    }
+
+    #[test]
+    fn texts_are_borrowed_unless_they_hold_escapes() {
+        let line = read(br#"{"content": ["plain", "a\nb"], "uuid": "one", "uuid": "two"}"#).unwrap();
+        let borrowed =
+            line["content"].elements().iter().map(|text| matches!(text, Json::Text(Cow::Borrowed(_))));
+        assert_eq!(borrowed.collect::<Vec<_>>(), [true, false]);
+        assert_eq!(line["content"].to_string(), r#"["plain","a\nb"]"#);
+        assert!(line["uuid"] == "two" && line["uuid"]["deeper"] == Json::Null);
     }
 
     #[test]

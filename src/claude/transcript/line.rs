@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::lean;
+use super::lean::{self, Json};
 use super::piece::{Piece, pieces};
 use crate::domain::{ErrorKind, Timestamp};
 
@@ -80,7 +80,7 @@ impl Line {
         Some(Self::read(&lean::read(bytes)?))
     }
 
-    fn read(json: &Value) -> Self {
+    fn read(json: &Json<'_>) -> Self {
         let text = |key: &str| json[key].as_str().map(str::to_owned);
         let mut line = Self {
             uuid: text("uuid"),
@@ -119,10 +119,10 @@ impl Line {
 }
 
 /// The text of a content that is a string or a list of text blocks.
-pub(super) fn content_text(content: &Value) -> Option<String> {
+pub(super) fn content_text(content: &Json<'_>) -> Option<String> {
     match content {
-        Value::String(text) => Some(text.clone()),
-        Value::Array(blocks) => {
+        Json::Text(text) => Some(text.clone().into_owned()),
+        Json::List(blocks) => {
             let texts: Vec<_> = blocks.iter().filter_map(|block| block["text"].as_str()).collect();
             (!texts.is_empty()).then(|| texts.join("\n"))
         }
@@ -133,10 +133,10 @@ pub(super) fn content_text(content: &Value) -> Option<String> {
 /// The words that Claude Code writes for an interrupt (2.1.197, 2.1.330).
 const INTERRUPTED: &str = "[Request interrupted by user";
 
-fn user_facts(json: &Value, pieces: &[Piece]) -> Vec<Fact> {
+fn user_facts(json: &Json<'_>, pieces: &[Piece]) -> Vec<Fact> {
     let content = &json["message"]["content"];
     let mut facts = Vec::new();
-    for block in content.as_array().into_iter().flatten() {
+    for block in content.elements() {
         if let ("tool_result", Some(id)) =
             (block["type"].as_str().unwrap_or(""), block["tool_use_id"].as_str())
         {
@@ -156,22 +156,22 @@ fn user_facts(json: &Value, pieces: &[Piece]) -> Vec<Fact> {
     facts
 }
 
-fn assistant_facts(json: &Value) -> Vec<Fact> {
+fn assistant_facts(json: &Json<'_>) -> Vec<Fact> {
     let message = &json["message"];
     if json["isApiErrorMessage"] == true {
         let text = content_text(&message["content"]).unwrap_or_default();
-        let kind = serde_json::from_value(json["error"].clone()).unwrap_or(ErrorKind::Unknown);
+        let kind = serde_json::from_value(json["error"].to_value()).unwrap_or(ErrorKind::Unknown);
         return vec![Fact::Failed { kind, text }];
     }
     let mut facts = Vec::new();
-    for block in message["content"].as_array().into_iter().flatten() {
+    for block in message["content"].elements() {
         match block["type"].as_str() {
             Some("tool_use") => {
                 if let (Some(id), Some(name)) = (block["id"].as_str(), block["name"].as_str()) {
                     facts.push(Fact::ToolCalled {
                         tool_use_id: id.to_owned(),
                         name: name.to_owned(),
-                        input: block["input"].clone(),
+                        input: block["input"].to_value(),
                     });
                 }
             }

@@ -1,7 +1,6 @@
 //! What a reader sees of a line.
 
-use serde_json::Value;
-
+use super::lean::Json;
 use super::line::content_text;
 use crate::claude::prompt::unwrapped;
 use crate::domain::{ContentType, Role};
@@ -63,7 +62,7 @@ const NOT_SAID: &[&str] = &[
 ];
 
 /// Reads the pieces of a user, assistant or system line.
-pub(super) fn pieces(json: &Value) -> Vec<Piece> {
+pub(super) fn pieces(json: &Json<'_>) -> Vec<Piece> {
     match json["type"].as_str() {
         Some("user") => user(json),
         Some("assistant") => assistant(json),
@@ -71,7 +70,7 @@ pub(super) fn pieces(json: &Value) -> Vec<Piece> {
     }
 }
 
-fn user(json: &Value) -> Vec<Piece> {
+fn user(json: &Json<'_>) -> Vec<Piece> {
     let content = &json["message"]["content"];
     let prompt_id = json["promptId"].as_str().map(str::to_owned);
     let said = |text: &str| {
@@ -87,8 +86,8 @@ fn user(json: &Value) -> Vec<Piece> {
         }
     };
     let blocks = match content {
-        Value::String(text) => return vec![said(text)],
-        Value::Array(blocks) => blocks,
+        Json::Text(text) => return vec![said(text)],
+        Json::List(blocks) => blocks,
         _ => return Vec::new(),
     };
     blocks
@@ -108,10 +107,10 @@ fn user(json: &Value) -> Vec<Piece> {
         .collect()
 }
 
-fn assistant(json: &Value) -> Vec<Piece> {
+fn assistant(json: &Json<'_>) -> Vec<Piece> {
     let failed = json["isApiErrorMessage"] == true;
     let text_type = if failed { ContentType::Error } else { ContentType::Text };
-    let block_piece = |block: &Value| {
+    let block_piece = |block: &Json<'_>| {
         let text = |key: &str| block[key].as_str().unwrap_or_default().to_owned();
         match block["type"].as_str()? {
             "text" => Some(Piece::new(Role::Assistant, text_type, text("text"))),
@@ -126,14 +125,14 @@ fn assistant(json: &Value) -> Vec<Piece> {
         }
     };
     match &json["message"]["content"] {
-        Value::String(text) => vec![Piece::new(Role::Assistant, text_type, text.clone())],
-        Value::Array(blocks) => blocks.iter().filter_map(block_piece).collect(),
+        Json::Text(text) => vec![Piece::new(Role::Assistant, text_type, text.clone().into_owned())],
+        Json::List(blocks) => blocks.iter().filter_map(block_piece).collect(),
         _ => Vec::new(),
     }
 }
 
 /// Of the system lines only those that a reader would miss: a compaction, a notice.
-fn system(json: &Value) -> Vec<Piece> {
+fn system(json: &Json<'_>) -> Vec<Piece> {
     let told = matches!(json["subtype"].as_str(), Some("compact_boundary" | "informational"));
     match json["content"].as_str() {
         Some(text) if told => vec![Piece::new(Role::System, ContentType::Text, text.to_owned())],
@@ -143,9 +142,14 @@ fn system(json: &Value) -> Vec<Piece> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
+    use super::super::lean;
     use super::*;
+
+    fn read(line: &Value) -> Vec<Piece> {
+        pieces(&lean::read(line.to_string().as_bytes()).unwrap())
+    }
 
     #[test]
     fn blocks_become_pieces_in_order() {
@@ -153,7 +157,7 @@ mod tests {
             {"type":"thinking","thinking":"hm"},
             {"type":"text","text":"I will look."},
             {"type":"tool_use","id":"t1","name":"Bash","input":{"command":"ls"}}]}});
-        let kinds: Vec<_> = pieces(&line).into_iter().map(|piece| (piece.content_type, piece.text)).collect();
+        let kinds: Vec<_> = read(&line).into_iter().map(|piece| (piece.content_type, piece.text)).collect();
         assert_eq!(
             kinds,
             [
@@ -172,7 +176,7 @@ mod tests {
             "[Request interrupted by user]",
         ] {
             let line = json!({"type":"user","message":{"content":text}});
-            assert!(!pieces(&line)[0].is_prompt, "{text}");
+            assert!(!read(&line)[0].is_prompt, "{text}");
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Pure: values in, text out. Nothing here prints; [`super::out`] does.
 
 mod escape;
+pub(super) mod pipeline;
 mod session;
 mod time;
 

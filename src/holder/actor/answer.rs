@@ -79,7 +79,9 @@ impl Actor {
                     _ => Vec::new(),
                 };
                 let input = open.ask.input.clone().filter(|_| kind == AskKind::Plan);
-                (allow(input, &updates), How::Approved, None)
+                let detail = (!updates.is_empty())
+                    .then(|| format!("for the session: {}", Value::from(updates.clone())));
+                (allow(input, &updates), How::Approved, detail)
             }
             Answer::Approve { .. } => {
                 let refusal =

@@ -91,7 +91,7 @@ impl Asks {
 }
 
 /// SHA-256 (hex) over what is asked.
-fn hash(tool: &str, input: &Value) -> String {
+pub(super) fn hash(tool: &str, input: &Value) -> String {
     let mut digest = Sha256::new();
     digest.update(tool.as_bytes());
     digest.update([0]);
@@ -308,7 +308,7 @@ impl Actor {
 }
 
 /// What kind of answer a tool call wants, its title, and its choices.
-fn describe(call: &ToolCall) -> (AskKind, String, Vec<String>) {
+pub(super) fn describe(call: &ToolCall) -> (AskKind, String, Vec<String>) {
     let input = &call.input;
     match call.name.as_str() {
         "AskUserQuestion" => {

@@ -37,6 +37,7 @@ impl Actor {
             Request::Session => {
                 let session = self.session();
                 self.reply(to, &session);
+                self.tell_change(to, session);
             }
             Request::Subscribe { after } => self.on_subscribe(to, after),
             Request::Events { after, limit } => {
@@ -246,7 +247,7 @@ impl Actor {
         }
     }
 
-    fn session(&self) -> Session {
+    pub(super) fn session(&self) -> Session {
         let spec = &self.launch.spec;
         let report = self.status.report();
         let status = &report.status;

@@ -56,12 +56,19 @@ impl Actor {
         match call.event {
             HookEvent::PermissionRequest { call, suggestions } => {
                 self.signal(Source::Hook, now, &Signal::TurnStarted, "hook PermissionRequest");
+                if self.decide_permission(to, &call, agent.as_ref()) {
+                    return;
+                }
                 self.read_files();
                 if agent.is_none() {
                     self.conversation.call_told(&call.name, &call.input);
                 }
                 self.open_hook_ask(to, call, suggestions, agent);
                 waits = true;
+            }
+            HookEvent::PreToolUse(call) => {
+                self.signal(Source::Hook, now, &Signal::Activity, format!("hook PreToolUse: {}", call.name));
+                return self.decide_before(to, &call, agent.as_ref());
             }
             HookEvent::SessionStart { source } => {
                 self.note(Source::Hook, now, format!("hook SessionStart: {source}"), None);

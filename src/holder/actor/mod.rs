@@ -13,6 +13,7 @@ mod events;
 mod files;
 mod hooks;
 mod keying;
+mod policy;
 mod receipts;
 mod screen;
 mod status;
@@ -281,7 +282,7 @@ impl Actor {
             Timer::Kill => self.advance_kill(),
             Timer::Tree => self.record_tree(),
             Timer::Journal => self.write_journal(),
-            Timer::Quiet => memory::give_back_code(),
+            Timer::Quiet => memory::give_back_program(),
             // These only wake the actor: settling looks at the time itself.
             Timer::Screen | Timer::Deliver | Timer::Keying | Timer::Waits => {}
         }
@@ -296,6 +297,7 @@ impl Actor {
         self.step_keying();
         self.step_delivery();
         self.step_waits();
+        self.announce_change();
     }
 
     /// Notes a sign of life; what is stalled goes on working.

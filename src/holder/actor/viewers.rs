@@ -3,10 +3,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
+use serde_json::value::to_raw_value;
 use tokio::sync::mpsc;
 
 use super::{Actor, ConnectionId, ReplyTo};
-use crate::domain::{Action, Ask, Event, EventData, Source, Timestamp};
+use crate::domain::{Action, Ask, Event, EventData, Session, Source, Timestamp};
 use crate::wire::{Outcome, Push, Refusal, Reply, encode};
 
 /// How many keys of viewers are held while a prompt is being typed, in bytes.
@@ -20,6 +21,8 @@ pub(super) struct Connection {
     /// The first event that it missed because it was too slow.
     missed: Option<u64>,
     viewer: Option<Viewer>,
+    /// The session as it was told here; that it is no longer so will be told once.
+    told: Option<Box<Session>>,
 }
 
 #[derive(Debug)]
@@ -34,7 +37,7 @@ struct Viewer {
 
 impl Connection {
     pub(super) fn new(frames: mpsc::Sender<Vec<u8>>) -> Self {
-        Self { frames, subscribed: false, missed: None, viewer: None }
+        Self { frames, subscribed: false, missed: None, viewer: None, told: None }
     }
 
     fn send(&self, value: &impl Serialize) -> bool {
@@ -51,7 +54,7 @@ impl Connection {
 impl Actor {
     /// Answers a call.
     pub(super) fn reply(&mut self, to: ReplyTo, value: &impl Serialize) {
-        match serde_json::to_value(value) {
+        match to_raw_value(value) {
             Ok(value) => self.send_reply(to, Outcome::Done(value)),
             Err(error) => tracing::error!(%error, "an answer could not be encoded"),
         }
@@ -100,6 +103,31 @@ impl Actor {
             }
             if !connection.send(&Push::Event { event: Box::new(event.clone()) }) {
                 connection.missed = Some(event.seq);
+            }
+        }
+    }
+
+    /// Notes that the session was told as this: its next change is told to the same connection.
+    pub(super) fn tell_change(&mut self, to: ReplyTo, session: Session) {
+        if let Some(connection) = self.connections.get_mut(&to.connection) {
+            connection.told = Some(Box::new(session));
+        }
+    }
+
+    /// Tells those who know the session otherwise that it has changed. A sign of life alone is no change.
+    pub(super) fn announce_change(&mut self) {
+        if self.connections.values().all(|connection| connection.told.is_none()) {
+            return;
+        }
+        let now = self.session();
+        for connection in self.connections.values_mut() {
+            let changed = connection.told.take_if(|told| {
+                told.last_activity = now.last_activity;
+                **told != now
+            });
+            if changed.is_some() && !connection.send(&Push::Changed) {
+                // It is too slow; it will be told when it has read on.
+                connection.told = changed;
             }
         }
     }

@@ -225,8 +225,15 @@ pub(super) fn load(path: &Path) -> io::Result<Vec<Entry>> {
 }
 
 /// What events and listings tell of a text.
-fn preview(text: &str) -> String {
-    text.chars().take(PREVIEW_CHARS).collect()
+fn preview(text: &str) -> &str {
+    match text.get(..PREVIEW_CHARS) {
+        None if text.len() < PREVIEW_CHARS => text,
+        Some(start) if start.is_ascii() => start,
+        _ => {
+            let end = text.char_indices().nth(PREVIEW_CHARS).map_or(text.len(), |(end, _)| end);
+            text.get(..end).unwrap_or(text)
+        }
+    }
 }
 
 fn position(id: u64) -> Option<usize> {

@@ -139,34 +139,29 @@ impl Conversation {
         if self.copied {
             return;
         }
-        let mut original = Tail::new(path);
         let mut news = News::default();
-        loop {
-            match original.read() {
-                Ok(Some(reads)) => reads.into_iter().for_each(|read| self.take(now, read, &mut news)),
-                Ok(None) => break self.copied = true,
-                Err(error) => break tracing::warn!(%error, "the original conversation could not be read"),
-            }
+        let read = Tail::new(path).read(|reads| {
+            reads.into_iter().for_each(|read| self.take(now, read, &mut news));
             self.index.flush();
+        });
+        match read {
+            Ok(()) => self.copied = true,
+            Err(error) => tracing::warn!(%error, "the original conversation could not be read"),
         }
     }
 
     /// Reads what the file has gained.
     pub(super) fn catch_up(&mut self, now: Timestamp) -> News {
         let mut news = News::default();
-        loop {
-            let reads = match self.tail.as_mut().map(Tail::read) {
-                Some(Ok(Some(reads))) => reads,
-                Some(Ok(None)) | None => break,
-                Some(Err(error)) => {
-                    tracing::warn!(%error, "the transcript could not be read");
-                    break;
-                }
-            };
-            for read in reads {
-                self.offer(now, read, &mut news);
+        if let Some(mut tail) = self.tail.take() {
+            let read = tail.read(|reads| {
+                reads.into_iter().for_each(|read| self.offer(now, read, &mut news));
+                self.index.flush();
+            });
+            if let Err(error) = read {
+                tracing::warn!(%error, "the transcript could not be read");
             }
-            self.index.flush();
+            self.tail = Some(tail);
         }
         self.release(now, &mut news);
         self.index.flush();

@@ -101,17 +101,18 @@ struct Files {
 
 impl Files {
     fn message(&mut self, at: usize, entry: &Entry, max_chars: usize) -> io::Result<Message> {
-        let text = match &entry.place {
+        let mut text = match &entry.place {
             Place::Told(text) => text.clone(),
             Place::File { path, offset, len, piece } => self.text(path, *offset, *len, *piece)?,
         };
-        let cut: String = text.chars().take(max_chars).collect();
+        let end = text.char_indices().nth(max_chars).map(|(end, _)| end);
+        text.truncate(end.unwrap_or(text.len()));
         Ok(Message {
             id: at as u64 + 1,
             role: entry.role,
             content_type: entry.content_type,
-            truncated: cut.len() < text.len(),
-            text: cut,
+            truncated: end.is_some(),
+            text,
             tool_name: entry.tool_name.clone(),
             tool_use_id: entry.tool_use_id.clone(),
             at: entry.at,

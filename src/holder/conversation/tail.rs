@@ -2,8 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::thread;
 
 use crate::claude::transcript::Line;
 
@@ -12,6 +14,9 @@ const LONGEST_LINE: u64 = 64 << 20;
 
 /// How much is read at once, in bytes: of a long conversation that is resumed only so much stands in memory.
 const BATCH: u64 = 1 << 20;
+
+/// How much one call to the system reads, in bytes.
+const BUFFER: usize = 64 << 10;
 
 /// A file and how far it was read.
 #[derive(Debug)]
@@ -38,51 +43,117 @@ impl Tail {
         &self.path
     }
 
-    /// Reads some of the whole lines since the last time; `None` when there are no more. A file that is not there yet
-    /// has none; one that became shorter was replaced and is read from its end on.
-    pub(super) fn read(&mut self) -> io::Result<Option<Vec<Read>>> {
+    /// Hands on the whole lines since the last time, in batches. A file that is not there yet has none; one that became
+    /// shorter was replaced and is read from its end on. Of a long file the next batch is read and parsed on a thread
+    /// beside, since the session answers nothing meanwhile.
+    pub(super) fn read(&mut self, mut each: impl FnMut(Vec<Read>)) -> io::Result<()> {
+        let Some(file) = self.open()? else { return Ok(()) };
+        let start = self.offset;
+        let mut reader = BufReader::with_capacity(BUFFER, file);
+        reader.seek(SeekFrom::Start(start))?;
+        let first = self.batch(&mut reader)?;
+        if (first.bytes.len() as u64) < BATCH {
+            each(first.parse(&self.path));
+            return Ok(());
+        }
+        let read = thread::scope(|scope| {
+            let (parsed, batches) = mpsc::sync_channel(1);
+            let beside = || self.batches(&mut reader, first, move |reads| parsed.send(reads).is_ok());
+            let beside = thread::Builder::new().spawn_scoped(scope, beside).ok()?;
+            batches.into_iter().for_each(&mut each);
+            Some(beside.join().unwrap_or_else(|_| Err(io::Error::other("the reading thread died"))))
+        });
+        read.unwrap_or_else(|| {
+            // The system gives no thread now.
+            self.offset = start;
+            reader.seek(SeekFrom::Start(start))?;
+            let first = self.batch(&mut reader)?;
+            self.batches(&mut reader, first, |reads| {
+                each(reads);
+                true
+            })
+        })
+    }
+
+    /// Hands on batches until there are no more, or no more are wanted.
+    fn batches(
+        &mut self,
+        reader: &mut impl BufRead,
+        first: Batch,
+        mut each: impl FnMut(Vec<Read>) -> bool,
+    ) -> io::Result<()> {
+        let mut batch = first;
+        while !batch.spans.is_empty() && each(batch.parse(&self.path)) {
+            batch = self.batch(reader)?;
+        }
+        Ok(())
+    }
+
+    /// The file, if it is there and has more than was read.
+    fn open(&mut self) -> io::Result<Option<File>> {
         let file = match File::open(&self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
         let size = file.metadata()?.len();
-        if size < self.offset {
-            self.offset = size;
-        }
-        if size == self.offset {
-            return Ok(None);
-        }
-        let start = self.offset;
-        let mut reader = BufReader::new(file);
-        reader.seek(SeekFrom::Start(self.offset))?;
-        let mut reads = Vec::new();
-        let mut bytes = Vec::new();
-        while self.offset - start < BATCH
-            && let Some(len) = whole_line(&mut reader, &mut bytes)?
-        {
-            if let Some(line) = Line::parse(&bytes) {
-                reads.push(Read { path: self.path.clone(), offset: self.offset, len, line });
-            }
+        self.offset = self.offset.min(size);
+        Ok((size > self.offset).then_some(file))
+    }
+
+    /// Reads the next whole lines, some [`BATCH`] of them.
+    fn batch(&mut self, reader: &mut impl BufRead) -> io::Result<Batch> {
+        let mut batch = Batch::default();
+        while (batch.bytes.len() as u64) < BATCH {
+            let from = batch.bytes.len();
+            let Some(len) = whole_line(reader, &mut batch.bytes)? else { break };
+            batch.spans.push(Span { offset: self.offset, len, bytes: from..batch.bytes.len() });
             self.offset += len;
         }
-        Ok((self.offset > start).then_some(reads))
+        Ok(batch)
     }
 }
 
-/// Reads the next line and gives its length, `None` if it has no end yet. Of one that is too long nothing is kept.
-fn whole_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<u64>> {
+/// Whole lines as they were read.
+#[derive(Default)]
+struct Batch {
+    bytes: Vec<u8>,
+    spans: Vec<Span>,
+}
+
+impl Batch {
+    fn parse(&self, path: &Arc<Path>) -> Vec<Read> {
+        let read = |span: &Span| {
+            let line = Line::parse(self.bytes.get(span.bytes.clone())?)?;
+            Some(Read { path: path.clone(), offset: span.offset, len: span.len, line })
+        };
+        self.spans.iter().filter_map(read).collect()
+    }
+}
+
+/// Where a line stands in its file, and in what was read of it.
+struct Span {
+    offset: u64,
+    len: u64,
+    bytes: Range<usize>,
+}
+
+/// Adds the next line to `lines` and gives its length, `None` if it has no end yet. Of one that is too long nothing
+/// is kept.
+fn whole_line(reader: &mut impl BufRead, lines: &mut Vec<u8>) -> io::Result<Option<u64>> {
+    let start = lines.len();
     let mut len = 0;
     loop {
-        line.clear();
-        let part = reader.by_ref().take(LONGEST_LINE).read_until(b'\n', line)? as u64;
+        lines.truncate(start);
+        let part = reader.by_ref().take(LONGEST_LINE).read_until(b'\n', lines)? as u64;
         let first = len == 0;
         len += part;
-        if line.last() == Some(&b'\n') {
-            line.truncate(if first { line.len() } else { 0 });
+        if part > 0 && lines.last() == Some(&b'\n') {
+            lines.truncate(if first { lines.len() } else { start });
             return Ok(Some(len));
         }
         if part < LONGEST_LINE {
+            lines.truncate(start);
             return Ok(None);
         }
     }
@@ -100,10 +171,11 @@ mod tests {
         io::Write::write_all(&mut file, line.repeat(lines).as_bytes()).unwrap();
         let mut tail = Tail::new(file.path().to_owned());
         let mut parts = Vec::new();
-        while let Some(reads) = tail.read().unwrap() {
-            parts.push(reads.len());
-        }
+        tail.read(|reads| parts.push(reads.len())).unwrap();
         assert_eq!((parts.len(), parts.iter().sum::<usize>()), (3, lines));
+        io::Write::write_all(&mut file, b"{}\n{}\n{").unwrap();
+        tail.read(|reads| parts.push(reads.len())).unwrap();
+        assert_eq!(parts.split_off(3), [2], "what came later, and not before it is whole");
     }
 
     #[test]
@@ -117,7 +189,7 @@ mod tests {
         });
         assert!(line.is_empty() && memory.bytes_max <= 4 * most, "{} bytes held", memory.bytes_max);
         assert_eq!(whole_line(&mut reader, &mut line).unwrap(), Some(3));
-        assert_eq!(line, b"{}\n");
         assert_eq!(whole_line(&mut reader, &mut line).unwrap(), None);
+        assert_eq!(line, b"{}\n");
     }
 }

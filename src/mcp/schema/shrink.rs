@@ -1,7 +1,8 @@
 //! Makes schemas small without making them wrong: a host reads every tool's, and pays for each byte.
 //!
-//! Of an input the arguments are described, not the types that they are made of. An output has types and words, no
-//! prose: it is for programs that hold an answer against it. What is referred to once stands where it is used.
+//! Of an input the arguments are described, and not what they are made of: an argument's own words say that. An output
+//! has types and words, no prose: it is for programs that hold an answer against it. What is referred to once stands
+//! where it is used.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +11,13 @@ use serde_json::Value;
 
 /// Shrinks a tool's input schema.
 pub(super) fn input(schema: &mut JsonObject) {
-    undescribe(schema, true);
     inline(schema);
+    each(schema, &mut undescribe);
 }
 
 /// Shrinks a tool's output schema.
 pub(super) fn output(schema: &mut JsonObject) {
-    undescribe(schema, false);
+    undescribe(schema);
     let defs = match schema.get("$defs") {
         Some(Value::Object(defs)) => defs.clone(),
         _ => JsonObject::new(),
@@ -25,32 +26,31 @@ pub(super) fn output(schema: &mut JsonObject) {
     inline(schema);
 }
 
-/// Calls `look` with each schema directly in this one, and whether it is a property's.
-fn each(schema: &mut JsonObject, look: &mut dyn FnMut(&mut JsonObject, bool)) {
+/// Calls `look` with each schema directly in this one.
+fn each(schema: &mut JsonObject, look: &mut dyn FnMut(&mut JsonObject)) {
     for (keyword, value) in schema.iter_mut() {
         match (keyword.as_str(), value) {
-            ("properties", Value::Object(schemas)) => {
-                schemas.values_mut().filter_map(Value::as_object_mut).for_each(|schema| look(schema, true));
-            }
-            ("$defs" | "patternProperties", Value::Object(schemas)) => {
-                schemas.values_mut().filter_map(Value::as_object_mut).for_each(|schema| look(schema, false));
+            ("properties" | "$defs" | "patternProperties", Value::Object(schemas)) => {
+                schemas.values_mut().filter_map(Value::as_object_mut).for_each(&mut *look);
             }
             ("anyOf" | "oneOf" | "allOf", Value::Array(schemas)) => {
-                schemas.iter_mut().filter_map(Value::as_object_mut).for_each(|schema| look(schema, false));
+                schemas.iter_mut().filter_map(Value::as_object_mut).for_each(&mut *look);
             }
-            ("items" | "additionalProperties", Value::Object(schema)) => look(schema, false),
+            ("items" | "additionalProperties", Value::Object(schema)) => look(schema),
             _ => {}
         }
     }
 }
 
-/// Takes descriptions out, except those of properties if `properties` keep theirs.
-fn undescribe(schema: &mut JsonObject, properties: bool) {
-    each(schema, &mut |schema, is_property| {
-        if !(is_property && properties) {
-            schema.shift_remove("description");
+/// Takes out of all schemas in this one what a reader does without: descriptions, and that nothing else is taken, which
+/// the check of arguments holds to anyway.
+fn undescribe(schema: &mut JsonObject) {
+    each(schema, &mut |schema| {
+        schema.shift_remove("description");
+        if schema.get("additionalProperties").is_some_and(|more| *more == false) {
+            schema.shift_remove("additionalProperties");
         }
-        undescribe(schema, properties);
+        undescribe(schema);
     });
 }
 
@@ -73,7 +73,7 @@ fn merge(schema: &mut JsonObject, defs: &JsonObject) {
             }
         }
     }
-    each(schema, &mut |schema, _| merge(schema, defs));
+    each(schema, &mut |schema| merge(schema, defs));
 }
 
 fn merged(choices: &Value, defs: &JsonObject) -> Option<JsonObject> {
@@ -149,7 +149,7 @@ fn inline(root: &mut JsonObject) {
     expand(root, &once);
     if !apart.is_empty() {
         root.insert("$defs".into(), Value::Object(apart));
-        each(root, &mut |schema, _| expand(schema, &once));
+        each(root, &mut |schema| expand(schema, &once));
     }
 }
 
@@ -182,7 +182,7 @@ fn expand(schema: &mut JsonObject, defs: &JsonObject) {
         // It may be nothing but a reference itself.
         return expand(schema, defs);
     }
-    each(schema, &mut |schema, _| expand(schema, defs));
+    each(schema, &mut |schema| expand(schema, defs));
 }
 
 fn reference(schema: &JsonObject) -> Option<&str> {
@@ -209,7 +209,7 @@ mod tests {
         input(&mut schema);
         let expected = json!({
             "properties": {"steps": {"description": "Steps.", "type": "array", "items": {"type": "object",
-                "properties": {"how": {"description": "How.", "type": "string"}}}}},
+                "properties": {"how": {"type": "string"}}}}},
         });
         assert_eq!(Value::Object(schema), expected);
     }

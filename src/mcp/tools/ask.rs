@@ -10,7 +10,7 @@ use crate::ops::{ApprovePermission, RejectPermission};
 
 #[tool_router(router = ask_tools, vis = "pub(in crate::mcp)")]
 impl McpDoor {
-    /// Allows what a session asks for; read it first, and pass its inputHash to allow exactly that.
+    /// Allows what a session asks for; pass its inputHash to allow exactly what you read.
     #[tool(
         title = "Approve permission",
         annotations(

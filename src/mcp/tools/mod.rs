@@ -3,6 +3,7 @@
 mod ask;
 mod batch;
 mod memory;
+mod pipeline;
 mod prompt;
 mod server;
 mod session;
@@ -33,6 +34,7 @@ pub(super) fn router(set: ToolSet) -> ToolRouter<McpDoor> {
         + McpDoor::ask_tools()
         + McpDoor::watch_tools()
         + McpDoor::memory_tools()
+        + McpDoor::pipeline_tools()
         + McpDoor::server_tools();
     if set == ToolSet::Core {
         router.map.retain(|name, _| CORE.contains(&name.as_ref()));

@@ -10,7 +10,7 @@ use crate::ops::{SendMessage, SessionRef};
 
 #[tool_router(router = prompt_tools, vis = "pub(in crate::mcp)")]
 impl McpDoor {
-    /// Sends a prompt, or answers the open question; gives a receipt. Follow with wait_for_session.
+    /// Sends a prompt, or answers the open question; follow with wait_for_session.
     #[tool(
         title = "Send message",
         annotations(

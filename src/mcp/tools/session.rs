@@ -12,7 +12,7 @@ use crate::ops::{
 
 #[tool_router(router = session_tools, vis = "pub(in crate::mcp)")]
 impl McpDoor {
-    /// Starts a Claude Code session, or takes an idle one, and gives it a prompt; follow with wait_for_session.
+    /// Starts a Claude Code session, or takes an idle one; follow with wait_for_session.
     #[tool(
         title = "Create session",
         annotations(
@@ -30,7 +30,7 @@ impl McpDoor {
         Ok(Json(self.aegis.create_session(&self.caller, req?).await?))
     }
 
-    /// Lists sessions, newest first, with their open asks.
+    /// Lists sessions, newest first.
     #[tool(
         title = "List sessions",
         annotations(

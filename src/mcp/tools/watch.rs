@@ -16,7 +16,7 @@ use crate::ops::{CapturePane, GetTranscript, ListSessions, ScreenPane, WaitForSe
 
 #[tool_router(router = watch_tools, vis = "pub(in crate::mcp)")]
 impl McpDoor {
-    /// Waits, at most 50 s, until a session is done or needs an answer; pass the cursor to the next call.
+    /// Waits, at most 50 s, until a session is done or needs you; pass the cursor to the next call.
     #[tool(
         title = "Wait for session",
         annotations(
@@ -38,7 +38,7 @@ impl McpDoor {
         Ok(Json(self.patiently(&cx, sessions.as_deref(), wait).await?))
     }
 
-    /// Reads a session's conversation in pages, also after its end.
+    /// Reads a session's conversation, also after its end.
     #[tool(
         title = "Get transcript",
         annotations(

@@ -3,11 +3,13 @@
 //! [`open`] makes the connection, and each other file here holds the statements of one kind of record. Every
 //! write is one `BEGIN IMMEDIATE` transaction, so that what it reads first still holds when it writes.
 
+mod copies;
 mod damage;
 mod events;
 mod keys;
 mod memory;
 mod open;
+mod pipelines;
 mod sessions;
 mod templates;
 
@@ -31,6 +33,8 @@ struct Opened {
     identity: Option<damage::Identity>,
     /// Whether this file was seen to be complete; it never becomes less so.
     complete: bool,
+    /// The live sessions as they were read last, and SQLite's number of the data then: another's commit changes it.
+    live: Option<(i64, Vec<SessionRow>)>,
 }
 
 /// Marks a file as complete, in the header's field for an application's own number: "AEGI".
@@ -131,14 +135,27 @@ impl SqliteStore {
         sync: Sync,
         run: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
-        transact(&mut self.opened()?.connection, sync, run).map_err(|fault| fault.at(&self.path))
+        let mut opened = self.opened()?;
+        opened.live = None;
+        transact(&mut opened.connection, sync, run).map_err(|fault| fault.at(&self.path))
+    }
+
+    /// Reads the live sessions if anybody has written since they were read last.
+    fn live(opened: &mut Opened) -> Result<Vec<SessionRow>, Fault> {
+        let number = opened.connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
+        if let Some((_, rows)) = opened.live.as_ref().filter(|(read_at, _)| *read_at == number) {
+            return Ok(rows.clone());
+        }
+        let rows = sessions::live(&opened.connection)?;
+        opened.live = Some((number, rows.clone()));
+        Ok(rows)
     }
 }
 
 impl Opened {
     fn open(path: &Path) -> Result<Self, StoreError> {
         let connection = damage::open_or_replace(path)?;
-        Ok(Self { connection, identity: damage::Identity::of(path), complete: false })
+        Ok(Self { connection, identity: damage::Identity::of(path), complete: false, live: None })
     }
 }
 
@@ -202,7 +219,8 @@ impl Store for SqliteStore {
     }
 
     fn live_sessions(&self) -> Result<Vec<SessionRow>, StoreError> {
-        self.read(sessions::live)
+        let mut opened = self.opened()?;
+        Self::live(&mut opened).map_err(|fault| fault.at(&self.path))
     }
 
     fn ended_sessions(

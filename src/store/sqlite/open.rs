@@ -23,7 +23,11 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const RETRY_PAUSE: Duration = Duration::from_millis(5);
 
 /// Each step from one version of the tables to the next; the version is the number of steps done.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/001.sql"), include_str!("../migrations/002.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/001.sql"),
+    include_str!("../migrations/002.sql"),
+    include_str!("../migrations/003.sql"),
+];
 
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     let unavailable = |source: Cause| StoreError::Unavailable { path: path.to_owned(), source };

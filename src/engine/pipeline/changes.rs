@@ -1,0 +1,57 @@
+//! How processes learn that a pipeline was written: whoever writes one touches a file, and others watch that.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::sync::watch;
+
+/// Tells that pipelines were written, in this process or another. Several writings may be told as one.
+pub(super) struct Changes {
+    told: watch::Receiver<()>,
+    _watcher: RecommendedWatcher,
+}
+
+impl Changes {
+    /// Begins to watch.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be made or watched.
+    pub(super) fn watch(mark: &Path) -> io::Result<Self> {
+        open(mark)?;
+        let (tell, told) = watch::channel(());
+        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            if !event.is_ok_and(|event| event.kind.is_access()) {
+                let _ = tell.send(());
+            }
+        })
+        .map_err(io::Error::other)?;
+        watcher.watch(mark, RecursiveMode::NonRecursive).map_err(io::Error::other)?;
+        Ok(Self { told, _watcher: watcher })
+    }
+
+    /// Waits for the next change after the last that was waited for.
+    pub(super) async fn next(&mut self) {
+        // The watcher, which tells, lives as long as this.
+        let _ = self.told.changed().await;
+    }
+
+    /// Tells somebody else too.
+    pub(super) fn also(&self) -> watch::Receiver<()> {
+        self.told.clone()
+    }
+}
+
+/// Tells those who watch. Whoever misses it learns of the change with the next one.
+pub(in crate::engine) fn tell(mark: &Path) {
+    if let Err(error) = open(mark).and_then(|mut mark| mark.write_all(b"\n")) {
+        tracing::warn!(%error, "others are not told that a pipeline was written");
+    }
+}
+
+fn open(mark: &Path) -> io::Result<File> {
+    File::options().create(true).truncate(false).write(true).mode(0o600).open(mark)
+}

@@ -1,0 +1,105 @@
+//! What the session's policy decides before anybody is asked.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::asks::{describe, hash};
+use super::{Actor, ReplyTo};
+use crate::claude::hook::{Agent, Before, ToolCall, allow, before_tool, deny};
+use crate::domain::{
+    Ask, AskId, AskKind, AskVia, Decision, EventData, How, Resolution, Source, Timestamp, Verdict,
+};
+
+/// Who an ask was settled by that a rule decided.
+const BY: &str = "policy";
+
+impl Actor {
+    /// What the policy says about a call. Questions and plans are for somebody, whatever the rules say.
+    pub(super) fn verdict(&self, tool: &str, input: &Value) -> Option<Verdict> {
+        let spec = &self.launch.spec;
+        let dir = match &spec.worktree {
+            Some(name) => spec.work_dir.join(".claude/worktrees").join(name),
+            None => spec.work_dir.clone(),
+        };
+        spec.policy.decide(tool, input, &dir, real)
+    }
+
+    /// Answers a permission hook if a rule decides. Returns whether it did.
+    pub(super) fn decide_permission(&mut self, to: ReplyTo, call: &ToolCall, agent: Option<&Agent>) -> bool {
+        if describe(call).0 != AskKind::Permission {
+            return false;
+        }
+        let Some(Verdict { decision, rule }) = self.verdict(&call.name, &call.input) else { return false };
+        match decision {
+            Decision::Allow => {
+                self.record(call, agent, How::Approved, rule);
+                self.reply_hook(to, allow(None, &[]));
+            }
+            Decision::Deny => {
+                let told = refusal(&rule);
+                self.record(call, agent, How::Rejected, rule);
+                self.reply_hook(to, deny(&told, false));
+            }
+            Decision::Ask => {
+                self.note(Source::Aegis, Timestamp::now(), format!("policy, {rule}"), None);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Answers the hook before a tool call: only a refusal or a question is said here, since allowing would pass Claude
+    /// Code's own rules by.
+    pub(super) fn decide_before(&mut self, to: ReplyTo, call: &ToolCall, agent: Option<&Agent>) {
+        let asked = describe(call).0 == AskKind::Permission;
+        let verdict = self.verdict(&call.name, &call.input).filter(|_| asked);
+        let stdout = match verdict {
+            Some(Verdict { decision: Decision::Deny, rule }) => {
+                let told = refusal(&rule);
+                self.record(call, agent, How::Rejected, rule);
+                before_tool(Before::Deny, &told)
+            }
+            Some(Verdict { decision: Decision::Ask, rule }) => {
+                before_tool(Before::Ask, &format!("Aegis's permission policy asks: {rule}"))
+            }
+            Some(Verdict { decision: Decision::Allow, .. }) | None => String::new(),
+        };
+        self.reply_hook(to, stdout);
+    }
+
+    /// Journals a decision, as an ask that was settled at once.
+    fn record(&mut self, call: &ToolCall, agent: Option<&Agent>, how: How, rule: String) {
+        let now = Timestamp::now();
+        let (kind, title, options) = describe(call);
+        self.emit(EventData::AskResolved(Ask {
+            id: AskId::mint(),
+            kind,
+            tool: Some(call.name.clone()),
+            input_hash: hash(&call.name, &call.input),
+            title,
+            options,
+            opened_at: now,
+            via: AskVia::Hook,
+            agent: agent.map(|agent| agent.kind.clone()),
+            tool_use_id: call.tool_use_id.clone(),
+            input: Some(call.input.clone()),
+            resolution: Some(Resolution { by: BY.to_owned(), how, at: now, detail: Some(rule) }),
+        }));
+    }
+}
+
+fn refusal(rule: &str) -> String {
+    format!("Aegis's permission policy refuses this call ({rule}). Do it another way, or tell the user.")
+}
+
+/// The path with its symbolic links resolved as far as it exists.
+fn real(path: &Path) -> PathBuf {
+    let known = path.ancestors().find_map(|known| Some((fs::canonicalize(known).ok()?, known)));
+    match known.and_then(|(real, known)| Some((real, path.strip_prefix(known).ok()?))) {
+        Some((real, rest)) if rest.as_os_str().is_empty() => real,
+        Some((real, rest)) => real.join(rest),
+        None => path.to_owned(),
+    }
+}
