@@ -3,6 +3,7 @@
 //! Nothing here waits, writes or remembers. Each fact names the version it was seen in; what differs between
 //! versions is in [`version`].
 
+pub mod command;
 pub mod hook;
 pub mod keys;
 pub mod launch;

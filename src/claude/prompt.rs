@@ -59,15 +59,7 @@ const BLOCK: &str = "\n\n\n\n";
 ///
 /// [`Unsendable`]; nothing has been written then.
 pub fn typed(text: &str, limit: usize) -> Result<String, Unsendable> {
-    if text.len() > limit {
-        return Err(Unsendable::TooLong { bytes: text.len(), limit });
-    }
-    if trimmed(text).is_empty() {
-        return Err(Unsendable::Blank);
-    }
-    if let Some((at, c)) = text.chars().enumerate().find(|(_, c)| is_forbidden(*c)) {
-        return Err(Unsendable::Control { code: u32::from(c), at });
-    }
+    check(text, limit)?;
     let mut typed = String::with_capacity(text.len() + 8);
     let start = text.trim_start_matches(is_blank);
     if start.starts_with(['/', '!']) && !text.starts_with([' ', '\t']) {
@@ -88,6 +80,20 @@ pub fn typed(text: &str, limit: usize) -> Result<String, Unsendable> {
         typed.push_str(BLOCK);
     }
     Ok(typed)
+}
+
+/// Tells why a text cannot be typed at all.
+pub(super) fn check(text: &str, limit: usize) -> Result<(), Unsendable> {
+    if text.len() > limit {
+        return Err(Unsendable::TooLong { bytes: text.len(), limit });
+    }
+    if trimmed(text).is_empty() {
+        return Err(Unsendable::Blank);
+    }
+    match text.chars().enumerate().find(|(_, c)| is_forbidden(*c)) {
+        Some((at, c)) => Err(Unsendable::Control { code: u32::from(c), at }),
+        None => Ok(()),
+    }
 }
 
 /// Tells whether the text can be the last argument at launch: Linux limits one argument to 128 KiB, and commands

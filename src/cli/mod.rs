@@ -20,6 +20,7 @@ mod follow;
 mod health;
 mod interrupt;
 mod kill;
+mod line;
 mod list;
 mod out;
 mod pane;
@@ -59,6 +60,7 @@ pub use create::CreateArgs;
 pub use doctor::{Check, DoctorArgs, Doctoring, Rehearsal};
 pub use exit::Exit;
 pub use kill::KillArgs;
+pub use line::LineArgs;
 pub use list::ListArgs;
 pub use pane::PaneArgs;
 pub use pipeline::PipelineCommand;
@@ -125,6 +127,10 @@ pub enum Command {
     Show(Target),
     /// Send a prompt
     Send(SendArgs),
+    /// Type a slash command, such as /compact
+    Command(LineArgs),
+    /// Run a shell line in a session's directory, and print what it prints
+    Bash(LineArgs),
     /// Wait until a session wants attention
     Wait(WaitArgs),
     /// Read a session's conversation
@@ -257,6 +263,8 @@ async fn dispatch(cx: &Cx, command: Command, doctoring: Doctoring) -> Result<Exi
         Command::List(args) => list::run(cx, args).await,
         Command::Show(args) => show::run(cx, args).await,
         Command::Send(args) => send::run(cx, args).await,
+        Command::Command(args) => line::command(cx, args).await,
+        Command::Bash(args) => line::bash(cx, args).await,
         Command::Wait(args) => wait::run(cx, args).await,
         Command::Read(args) => read::run(cx, args).await,
         Command::Approve(args) => approve::run(cx, args).await,
@@ -287,6 +295,7 @@ fn json(command: &Command) -> bool {
         Command::Batch(args) => args.format.json,
         Command::List(args) => args.format.json,
         Command::Send(args) => args.target.format.json,
+        Command::Command(args) | Command::Bash(args) => args.target.format.json,
         Command::Wait(args) => args.format.json,
         Command::Read(args) => args.target.format.json,
         Command::Approve(args) => args.target.format.json,

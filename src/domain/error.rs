@@ -33,6 +33,8 @@ pub enum ErrorCode {
     PromptRefused,
     /// The text is too long.
     PromptTooLarge,
+    /// A rule of the permission policy refuses it.
+    PolicyRefused,
     /// No ask is open.
     NothingToApprove,
     /// Several asks are open and none was named.
@@ -97,6 +99,7 @@ impl ErrorCode {
             Self::DraftPresent => "draft_present",
             Self::PromptRefused => "prompt_refused",
             Self::PromptTooLarge => "prompt_too_large",
+            Self::PolicyRefused => "policy_refused",
             Self::NothingToApprove => "nothing_to_approve",
             Self::AmbiguousAsk => "ambiguous_ask",
             Self::NoSuchAsk => "no_such_ask",
@@ -140,6 +143,7 @@ impl ErrorCode {
             Self::DraftPresent => "attach and send or clear what was typed there",
             Self::PromptRefused => "take the named characters out of the text",
             Self::PromptTooLarge => "write the text to a file and name the file in the prompt",
+            Self::PolicyRefused => "do it another way, or change the permission policy of the session",
             Self::NothingToApprove => "get_status shows what the session is doing",
             Self::AmbiguousAsk => "name the ask with askId; the open ones are in details",
             Self::NoSuchAsk => "get_status lists the open asks",

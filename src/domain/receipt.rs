@@ -50,6 +50,10 @@ pub enum Delivery {
     Paste,
     /// As the answer to an open question.
     Answer,
+    /// Typed as a slash command.
+    Command,
+    /// Typed as a shell line.
+    Shell,
 }
 
 /// How the turn ended that took the prompt.
@@ -115,6 +119,9 @@ pub struct Receipt {
     /// How the turn ended, once it has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+    /// What a shell line printed, once it has ended: the first 30,000 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<String>,
 }
 
 impl Receipt {
@@ -137,6 +144,7 @@ impl Receipt {
             bytes,
             steps: vec![step],
             outcome: None,
+            output: None,
         }
     }
 

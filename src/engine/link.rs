@@ -213,6 +213,7 @@ pub(super) fn refused(refusal: crate::wire::Refusal) -> OpError {
         RefusalCode::PromptRefused => ErrorCode::PromptRefused,
         RefusalCode::PromptTooLarge => ErrorCode::PromptTooLarge,
         RefusalCode::KeyReused => ErrorCode::KeyReused,
+        RefusalCode::PolicyRefused => ErrorCode::PolicyRefused,
         RefusalCode::NothingToApprove => ErrorCode::NothingToApprove,
         RefusalCode::AmbiguousAsk => ErrorCode::AmbiguousAsk,
         RefusalCode::NoSuchAsk => ErrorCode::NoSuchAsk,

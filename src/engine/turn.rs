@@ -5,15 +5,19 @@ use std::time::Duration;
 
 use super::Engine;
 use crate::domain::{
-    Answer, Ask, AskId, ErrorCode, OpError, Receipt, ReceiptState, Session, SessionId, WhenBusy,
+    Answer, Ask, AskId, Delivery, ErrorCode, OpError, Receipt, ReceiptState, Session, SessionId, WhenBusy,
 };
 use crate::fault;
 use crate::holder::client::ANSWERS_WITHIN;
+use crate::store::SessionRow;
 use crate::wire::{Request, Snapshot};
 
 /// How long a call waits for a prompt to be taken before it tells how far the receipt is. A prompt into an idle
 /// session takes 0.2 s; one that is queued behind a turn is told as such.
 const PROOF_WAIT_MS: u64 = 4000;
+
+/// How long a call waits for what a shell line prints.
+const OUTPUT_WAIT_MS: u64 = 10_000;
 
 /// How long a dialog may take to be answered by keys.
 const KEYS_WITHIN: Duration = Duration::from_secs(15);
@@ -46,13 +50,36 @@ impl Engine {
         if receipt.state >= ReceiptState::Submitted {
             return Ok(receipt);
         }
-        let wait = Request::AwaitReceipt { id: receipt.id, timeout_ms: PROOF_WAIT_MS };
-        let within = Duration::from_millis(PROOF_WAIT_MS) + ANSWERS_WITHIN;
-        match self.ask::<Receipt>(&row, wait, within).await {
-            Ok(receipt) => Ok(receipt),
-            // It is stored; that the wait failed is no reason to hide it.
-            Err(_) => Ok(receipt),
-        }
+        Ok(self.follow_receipt(&row, receipt, PROOF_WAIT_MS, false).await)
+    }
+
+    /// Types a slash command, or a shell line, and tells what became of it: of a shell line what it printed, if it ended
+    /// soon.
+    ///
+    /// # Errors
+    ///
+    /// Those of `send_command` and `send_bash`.
+    pub async fn type_in(
+        &self,
+        id: SessionId,
+        delivery: Delivery,
+        text: String,
+        key: Option<String>,
+        by: &str,
+    ) -> Result<Receipt, OpError> {
+        let row = self.row_of(id).await?;
+        let request = Request::Type { delivery, text, key, by: by.to_owned() };
+        let receipt: Receipt = self.ask(&row, request, KEYS_WITHIN).await?;
+        let shell = delivery == Delivery::Shell;
+        let wait = if shell { OUTPUT_WAIT_MS } else { PROOF_WAIT_MS };
+        Ok(self.follow_receipt(&row, receipt, wait, shell).await)
+    }
+
+    /// Waits for what becomes of a receipt. It is stored: that the wait failed is no reason to hide it.
+    async fn follow_receipt(&self, row: &SessionRow, receipt: Receipt, millis: u64, output: bool) -> Receipt {
+        let wait = Request::AwaitReceipt { id: receipt.id, timeout_ms: millis, output };
+        let within = Duration::from_millis(millis) + ANSWERS_WITHIN;
+        self.ask::<Receipt>(row, wait, within).await.unwrap_or(receipt)
     }
 
     /// Answers the open question and gives a receipt for it.

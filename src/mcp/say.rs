@@ -105,6 +105,9 @@ impl Say for Receipt {
         if let Some(outcome) = &self.outcome {
             let _ = write!(text, ", {}", word(outcome));
         }
+        if let Some(output) = &self.output {
+            let _ = write!(text, "\noutput:\n{output}");
+        }
         text
     }
 }

@@ -42,6 +42,8 @@ pub const OPS: &[Op] = &[
     Op { name: "get_status", verb: Some("show"), read_only: true, not_to_oneself: false, doors: BOTH },
     Op { name: "wait_for_session", verb: Some("wait"), read_only: true, not_to_oneself: false, doors: BOTH },
     Op { name: "send_message", verb: Some("send"), read_only: false, not_to_oneself: true, doors: BOTH },
+    Op { name: "send_command", verb: Some("command"), read_only: false, not_to_oneself: true, doors: BOTH },
+    Op { name: "send_bash", verb: Some("bash"), read_only: false, not_to_oneself: true, doors: BOTH },
     Op {
         name: "approve_permission",
         verb: Some("approve"),

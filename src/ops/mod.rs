@@ -24,7 +24,7 @@ pub use batch::{BatchCreateSessions, BatchItem, BatchResult, Failure, SessionsCr
 pub use catalogue::{Door, OPS, Op};
 pub use memory::{ListState, SetState, StateDeleted, StateList, StateRef};
 pub use pipeline::{CreatePipeline, ListPipelines, PipelineList, PipelineRef, PipelineStep};
-pub use prompt::{AnswerValue, SendMessage};
+pub use prompt::{AnswerValue, SendLine, SendMessage};
 pub use server::{ClaudeHealth, ServerHealth, ServerHealthRequest, StewardPlace, StoreHealth};
 pub use session::{
     CreateSession, HolderHealth, KillSession, ListSessions, SessionCreated, SessionDetail, SessionHealth,

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Aegis, Caller, SessionRef};
-use crate::domain::{ErrorCode, OpError, Receipt, Session, WhenBusy};
+use crate::domain::{Delivery, ErrorCode, OpError, Receipt, Session, WhenBusy};
 
 /// One question's answer.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -39,7 +39,51 @@ pub struct SendMessage {
     pub idempotency_key: Option<String>,
 }
 
+/// Types a slash command, or runs a shell line.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SendLine {
+    /// Id, prefix or name.
+    pub session_id: String,
+    /// The line.
+    pub command: String,
+    /// The same key never sends twice.
+    #[serde(default)]
+    #[schemars(length(min = 1, max = 200))]
+    pub idempotency_key: Option<String>,
+}
+
 impl Aegis {
+    /// Types a slash command into an idle session, or after the running turn, and tells what became of it.
+    ///
+    /// # Errors
+    ///
+    /// `no_such_session`, `session_ended`, `session_blocked`, `prompt_refused`, `prompt_too_large`, `key_reused`,
+    /// `own_session`, `unsupported`, `holder_unreachable`.
+    pub async fn send_command(&self, caller: &Caller, req: SendLine) -> Result<Receipt, OpError> {
+        self.send_line(caller, req, Delivery::Command).await
+    }
+
+    /// Runs a shell line in the session's directory. Claude Code asks nobody about it; the session's permission policy
+    /// is asked here, and it is journaled.
+    ///
+    /// # Errors
+    ///
+    /// As [`Aegis::send_command`], and `policy_refused`.
+    pub async fn send_bash(&self, caller: &Caller, req: SendLine) -> Result<Receipt, OpError> {
+        self.send_line(caller, req, Delivery::Shell).await
+    }
+
+    async fn send_line(
+        &self,
+        caller: &Caller,
+        req: SendLine,
+        delivery: Delivery,
+    ) -> Result<Receipt, OpError> {
+        let id = self.guard_own(caller, &req.session_id).await?;
+        self.engine.type_in(id, delivery, req.command, req.idempotency_key, &caller.surface).await
+    }
+
     /// Sends a prompt, or answers the open question, and tells what became of it.
     ///
     /// # Errors

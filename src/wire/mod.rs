@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::domain::{
-    Answer, AskId, ConversationId, Ending, Epoch, Event, Evidence, MessageQuery, PermissionMode, Position,
-    Receipt, ReceiptId, Session, SessionId, WhenBusy,
+    Answer, AskId, ConversationId, Delivery, Ending, Epoch, Event, Evidence, MessageQuery, PermissionMode,
+    Position, Receipt, ReceiptId, Session, SessionId, WhenBusy,
 };
 
 pub use frame::{
@@ -94,12 +94,26 @@ pub enum Request {
         /// Which surface sends it.
         by: String,
     },
+    /// Types a slash command or a shell line. Answered with a [`Receipt`] as soon as it is stored.
+    Type {
+        /// Which of the two: [`Delivery::Command`](crate::domain::Delivery) or [`Delivery::Shell`](crate::domain::Delivery).
+        delivery: Delivery,
+        /// The text, with or without the mark before it.
+        text: String,
+        /// The same key gives the same receipt.
+        key: Option<String>,
+        /// Which surface sends it.
+        by: String,
+    },
     /// Waits until the receipt is submitted or settled, at most so long. Answered with a [`Receipt`].
     AwaitReceipt {
         /// Which.
         id: ReceiptId,
         /// Milliseconds.
         timeout_ms: u64,
+        /// Wait on until a shell line has ended.
+        #[serde(default)]
+        output: bool,
     },
     /// Takes the session for new work if it is idle, at once and for one caller only. Answered with [`Claimed`].
     Claim {

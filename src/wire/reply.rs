@@ -128,6 +128,8 @@ pub enum RefusalCode {
     PromptTooLarge,
     /// The idempotency key was used for another prompt.
     KeyReused,
+    /// A rule of the permission policy refuses it.
+    PolicyRefused,
     /// No ask is open.
     NothingToApprove,
     /// Several asks are open and none was named.

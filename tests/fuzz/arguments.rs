@@ -6,8 +6,8 @@ use aegis::domain::ErrorCode;
 use aegis::mcp::{McpDoor, ToolSet, check_arguments};
 use aegis::ops::{
     ApprovePermission, BatchCreateSessions, CapturePane, CreatePipeline, CreateSession, GetTranscript,
-    KillSession, ListPipelines, ListSessions, RejectPermission, SendMessage, ServerHealthRequest, SessionRef,
-    SetState, StateRef, WaitForSession,
+    KillSession, ListPipelines, ListSessions, RejectPermission, SendLine, SendMessage, ServerHealthRequest,
+    SessionRef, SetState, StateRef, WaitForSession,
 };
 use rmcp::model::{JsonObject, Tool};
 use serde_json::Value;
@@ -60,6 +60,7 @@ fn taken(tool: &str, arguments: Value) -> serde_json::Result<()> {
         "list_sessions" => from_value::<ListSessions>(arguments).map(drop),
         "reject_permission" => from_value::<RejectPermission>(arguments).map(drop),
         "send_message" => from_value::<SendMessage>(arguments).map(drop),
+        "send_command" | "send_bash" => from_value::<SendLine>(arguments).map(drop),
         "server_health" => from_value::<ServerHealthRequest>(arguments).map(drop),
         "state_delete" | "state_get" => from_value::<StateRef>(arguments).map(drop),
         "state_set" => from_value::<SetState>(arguments).map(drop),

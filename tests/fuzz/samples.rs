@@ -41,7 +41,7 @@ pub fn wire() -> Vec<Vec<u8>> {
         Request::Session,
         Request::Subscribe { after: Some(position) },
         Request::Send { text: "grüße\n".into(), when_busy: WhenBusy::Queue, key: None, by: "mcp".into() },
-        Request::AwaitReceipt { id: ReceiptId::mint(), timeout_ms: u64::MAX },
+        Request::AwaitReceipt { id: ReceiptId::mint(), timeout_ms: u64::MAX, output: true },
         Request::Answer {
             ask_id: Some(AskId::mint()),
             answer: Answer::Reject { reason: None },

@@ -2,6 +2,7 @@
 
 mod answers;
 mod asks;
+mod commands;
 mod conversations;
 mod dialogs;
 mod endings;

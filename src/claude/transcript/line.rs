@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::lean::{self, Json};
 use super::piece::{Piece, pieces};
+use crate::claude::command;
 use crate::domain::{ErrorKind, Timestamp};
 
 /// What a line proves about the session.
@@ -48,6 +49,23 @@ pub enum Fact {
     Said {
         /// The text.
         text: String,
+    },
+    /// Claude Code ran a slash command itself, or knows none of that name.
+    CommandRan {
+        /// The command's own name, with its slash; an alias is told as what it stands for.
+        name: String,
+        /// Whether there is such a command.
+        known: bool,
+    },
+    /// A shell line was run.
+    ShellRan {
+        /// The line.
+        line: String,
+    },
+    /// A shell line's output.
+    ShellSaid {
+        /// Standard output and error.
+        output: String,
     },
     /// The turn ended with an API failure.
     Failed {
@@ -102,7 +120,10 @@ impl Line {
                 line.pieces = pieces(json);
                 line.facts = assistant_facts(json);
             }
-            Some("system") => line.pieces = pieces(json),
+            Some("system") => {
+                line.pieces = pieces(json);
+                line.facts.extend(system_fact(json));
+            }
             Some("queue-operation") if json["operation"] == "enqueue" => {
                 line.facts.extend(content_text(&json["content"]).map(|text| Fact::Enqueued { text }));
             }
@@ -148,12 +169,36 @@ fn user_facts(json: &Json<'_>, pieces: &[Piece]) -> Vec<Fact> {
         }
     }
     let Some(text) = content_text(content) else { return facts };
-    if text.starts_with(INTERRUPTED) {
+    if let Some(fact) = own_fact(&text) {
+        facts.push(fact);
+    } else if text.starts_with(INTERRUPTED) {
         facts.push(Fact::Interrupted);
     } else if pieces.iter().any(|piece| piece.is_prompt) {
         facts.push(Fact::Prompt { text, prompt_id: json["promptId"].as_str().map(str::to_owned) });
     }
     facts
+}
+
+/// What Claude Code wrote down of a command or shell line, in a line of its own kind or as if the user had said it.
+fn own_fact(text: &str) -> Option<Fact> {
+    if let Some(name) = command::command_ran(text) {
+        return Some(Fact::CommandRan { name: name.to_owned(), known: true });
+    }
+    let ran = || Some(Fact::ShellRan { line: command::shell_input(text)?.to_owned() });
+    ran().or_else(|| Some(Fact::ShellSaid { output: command::shell_output(text)? }))
+}
+
+fn system_fact(json: &Json<'_>) -> Option<Fact> {
+    let text = json["content"].as_str()?;
+    match json["subtype"].as_str()? {
+        "local_command" => own_fact(text),
+        "informational" => {
+            let told = text.strip_prefix("Unknown command: ")?;
+            let name = told.split_once(". ").map_or(told, |(name, _)| name).trim().to_owned();
+            Some(Fact::CommandRan { name, known: false })
+        }
+        _ => None,
+    }
 }
 
 fn assistant_facts(json: &Json<'_>) -> Vec<Fact> {
@@ -215,6 +260,26 @@ mod tests {
     #[case::failed(
         json!({"type":"assistant","message":{"model":"<synthetic>","content":[{"type":"text","text":"API Error: 529"}]},"error":"server_error","isApiErrorMessage":true}),
         vec![Fact::Failed { kind: ErrorKind::ServerError, text: "API Error: 529".into() }]
+    )]
+    #[case::command(
+        json!({"type":"user","message":{"role":"user","content":"<command-name>/compact</command-name>\n<command-message>compact</command-message>"}}),
+        vec![Fact::CommandRan { name: "/compact".into(), known: true }]
+    )]
+    #[case::local_command(
+        json!({"type":"system","subtype":"local_command","content":"<command-name>/usage</command-name>"}),
+        vec![Fact::CommandRan { name: "/usage".into(), known: true }]
+    )]
+    #[case::unknown_command(
+        json!({"type":"system","subtype":"informational","content":"Unknown command: /x"}),
+        vec![Fact::CommandRan { name: "/x".into(), known: false }]
+    )]
+    #[case::shell_line(
+        json!({"type":"user","message":{"role":"user","content":"<bash-input>ls</bash-input>"}}),
+        vec![Fact::ShellRan { line: "ls".into() }]
+    )]
+    #[case::shell_output(
+        json!({"type":"user","message":{"role":"user","content":"<bash-stdout>a</bash-stdout><bash-stderr></bash-stderr>"}}),
+        vec![Fact::ShellSaid { output: "a".into() }]
     )]
     #[case::meta(
         json!({"type":"user","isMeta":true,"message":{"content":"Stop hook feedback:\nx"}}),

@@ -46,7 +46,10 @@ impl Actor {
                 self.reply(to, &answer);
             }
             Request::Send { text, when_busy, key, by } => self.on_send(to, text, when_busy, key, &by),
-            Request::AwaitReceipt { id, timeout_ms } => self.await_receipt(to, id, timeout_ms),
+            Request::Type { delivery, text, key, by } => self.on_type(to, delivery, &text, key, &by),
+            Request::AwaitReceipt { id, timeout_ms, output } => {
+                self.await_receipt(to, id, timeout_ms, output)
+            }
             Request::Claim { prompt, key, by } => self.on_claim(to, prompt, key, by),
             Request::Answer { ask_id, answer, by } => self.on_answer(to, ask_id, answer, &by),
             Request::Choose { answers, key, by } => self.on_choose(to, answers, key, &by),
@@ -114,7 +117,7 @@ impl Actor {
     }
 
     /// Answers a call whose idempotency key was used before; returns whether it was.
-    fn reply_known(&mut self, to: ReplyTo, key: Option<&str>, text: &str) -> bool {
+    pub(super) fn reply_known(&mut self, to: ReplyTo, key: Option<&str>, text: &str) -> bool {
         let Some((receipt, same)) = key.and_then(|key| self.receipts.by_key(key, text)) else { return false };
         let receipt = receipt.clone();
         if same {
@@ -144,14 +147,9 @@ impl Actor {
 
     /// A message while something is asked: it answers a question, or a dialog whose option it names.
     fn send_to_ask(&mut self, to: ReplyTo, text: String, key: Option<String>, by: &str) {
-        let blocked = |actor: &Self| {
-            let count = actor.asks.open().len();
-            let what = format!("{count} open ask(s) must be answered first");
-            Refusal::new(RefusalCode::SessionBlocked, what).about(&actor.asks.list())
-        };
         let open = match self.asks.open() {
             [open] => open,
-            _ => return self.refuse(to, blocked(self)),
+            _ => return self.refuse(to, self.blocked()),
         };
         let id = open.ask.id;
         let question = open.ask.kind == AskKind::Question && open.ask.via == AskVia::Hook;
@@ -164,8 +162,14 @@ impl Actor {
             self.answer_receipts.insert(to, key);
             self.press(dialog, Choice::Option(option), by, Some((id, How::Answered)), Some(to));
         } else {
-            self.refuse(to, blocked(self));
+            self.refuse(to, self.blocked());
         }
+    }
+
+    /// Why nothing can be sent while asks are open.
+    pub(super) fn blocked(&self) -> Refusal {
+        let what = format!("{} open ask(s) must be answered first", self.asks.open().len());
+        Refusal::new(RefusalCode::SessionBlocked, what).about(&self.asks.list())
     }
 
     /// Gives an answer its receipt.

@@ -12,6 +12,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use super::Actor;
 use super::timers::Timer;
+use crate::claude::command::menu_is_open;
 use crate::claude::live::Activity;
 use crate::claude::screen::InputBox;
 use crate::claude::{keys, prompt};
@@ -62,6 +63,8 @@ enum Stage {
     Writing { prompt: Outgoing, token: u64 },
     /// The box should show it.
     Showing { prompt: Outgoing, since: Instant },
+    /// A menu under the box is being closed: Enter would take its choice.
+    Closing { prompt: Outgoing, since: Instant },
     /// Enter was pressed.
     Entered { prompt: Outgoing, since: Instant, again: usize },
 }
@@ -96,9 +99,10 @@ impl Deliver {
 
     fn at_hand(&self) -> Option<ReceiptId> {
         match &self.stage {
-            Stage::Writing { prompt, .. } | Stage::Showing { prompt, .. } | Stage::Entered { prompt, .. } => {
-                Some(prompt.id)
-            }
+            Stage::Writing { prompt, .. }
+            | Stage::Showing { prompt, .. }
+            | Stage::Closing { prompt, .. }
+            | Stage::Entered { prompt, .. } => Some(prompt.id),
             Stage::Rest | Stage::Clearing { .. } | Stage::Stashing { .. } => None,
         }
     }
@@ -135,13 +139,25 @@ impl Actor {
             };
             Refusal::new(code, unsendable.to_string())
         })?;
+        self.accept_typed(Delivery::Paste, text.to_owned(), typed, key, when_busy)
+    }
+
+    /// Stores what is to be typed and puts it in line. Nothing was written when it is refused.
+    pub(super) fn accept_typed(
+        &mut self,
+        delivery: Delivery,
+        text: String,
+        typed: String,
+        key: Option<String>,
+        when_busy: WhenBusy,
+    ) -> Result<Receipt, Refusal> {
         let busy = self.status.current().in_turn() || self.receipts.any_on_the_way();
         if busy && when_busy == WhenBusy::Refuse {
             return Err(Refusal::new(RefusalCode::SessionBusy, "a turn is running"));
         }
         let now = Timestamp::now();
         let session: SessionId = self.launch.spec.id;
-        let mut receipt = Receipt::new(session, key, Delivery::Paste, text.len(), now);
+        let mut receipt = Receipt::new(session, key, delivery, text.len(), now);
         if !self.emit(crate::domain::EventData::Receipt(receipt.clone())) {
             let what =
                 format!("the journal cannot be written: {}", self.events.failing().unwrap_or("unknown"));
@@ -150,7 +166,7 @@ impl Actor {
             return Err(Refusal::new(RefusalCode::StorageFailed, what));
         }
         fault::point("holder.queued");
-        self.receipts.add(receipt.clone(), text, typed.clone());
+        self.receipts.add(receipt.clone(), &text, typed.clone());
         self.deliver.queue.push_back(Outgoing { id: receipt.id, typed });
         if self.status.current().takes_prompt() {
             self.signal(Source::Aegis, now, &Signal::TurnStarted, "a prompt was accepted");
@@ -187,8 +203,10 @@ impl Actor {
             return;
         }
         self.timers.clear(Timer::Deliver);
-        if let Stage::Writing { prompt, .. } | Stage::Showing { prompt, .. } | Stage::Entered { prompt, .. } =
-            std::mem::take(&mut self.deliver.stage)
+        if let Stage::Writing { prompt, .. }
+        | Stage::Showing { prompt, .. }
+        | Stage::Closing { prompt, .. }
+        | Stage::Entered { prompt, .. } = std::mem::take(&mut self.deliver.stage)
         {
             self.deliver.last = Some(prompt.typed);
         }
@@ -219,6 +237,7 @@ impl Actor {
             Stage::Stashing { since } => self.deliver.stage = self.go_on_stashing(now, since),
             Stage::Writing { prompt, token } => self.deliver.stage = Stage::Writing { prompt, token },
             Stage::Showing { prompt, since } => self.deliver.stage = self.go_on_showing(now, prompt, since),
+            Stage::Closing { prompt, since } => self.deliver.stage = self.go_on_closing(now, prompt, since),
             Stage::Entered { prompt, since, again } => {
                 self.deliver.stage = self.go_on_entered(now, prompt, since, again);
             }
@@ -336,7 +355,7 @@ impl Actor {
             self.doubt();
             return Stage::Rest;
         }
-        if shown && !self.view.input().is_some_and(|input| shows(input, &prompt.typed)) {
+        if shown && !self.view.input().is_some_and(|input| self.shows_as_meant(input, &prompt)) {
             if now < due {
                 self.timers.set_at(Timer::Deliver, due);
                 return Stage::Showing { prompt, since };
@@ -346,14 +365,61 @@ impl Actor {
             self.doubt();
             return Stage::Rest;
         }
+        if self.delivery_of(prompt.id) == Some(Delivery::Command) {
+            self.pty.write(keys::ESCAPE.to_vec(), None);
+            self.timers.set(Timer::Deliver, BOX_CHANGES);
+            return Stage::Closing { prompt, since: now };
+        }
+        self.enter(now, prompt)
+    }
+
+    fn go_on_closing(&mut self, now: Instant, prompt: Outgoing, since: Instant) -> Stage {
+        let ours = self.view.input().is_some_and(|input| self.shows_as_meant(input, &prompt));
+        if ours && !menu_is_open(&self.grid.screen()) {
+            return self.enter(now, prompt);
+        }
+        if now >= since + BOX_CHANGES {
+            let what = "a menu under the input box did not close; Enter was not pressed";
+            self.advance(prompt.id, ReceiptState::Uncertain, Timestamp::now(), what);
+            self.doubt();
+            return Stage::Rest;
+        }
+        Stage::Closing { prompt, since }
+    }
+
+    fn enter(&mut self, now: Instant, prompt: Outgoing) -> Stage {
         self.pty.write(keys::ENTER.to_vec(), None);
         fault::point("holder.entered");
         self.timers.set(Timer::Deliver, AGAIN[0]);
         Stage::Entered { prompt, since: now, again: 0 }
     }
 
+    /// Whether the box shows the text, and as what it is meant.
+    fn shows_as_meant(&self, input: &InputBox, prompt: &Outgoing) -> bool {
+        let delivery = self.delivery_of(prompt.id);
+        let same = match delivery {
+            Some(Delivery::Command) => shows_command(input, &prompt.typed),
+            _ => shows(input, &prompt.typed),
+        };
+        same && input.shell == (delivery == Some(Delivery::Shell))
+    }
+
+    fn delivery_of(&self, id: ReceiptId) -> Option<Delivery> {
+        self.receipts.get(id).map(|receipt| receipt.delivery)
+    }
+
     fn go_on_entered(&mut self, now: Instant, prompt: Outgoing, since: Instant, again: usize) -> Stage {
-        let ours = self.view.input().is_some_and(|input| shows(input, &prompt.typed));
+        if matches!(self.delivery_of(prompt.id), Some(Delivery::Command | Delivery::Shell)) {
+            // Nothing else tells of every command: some only open a dialog, some only print.
+            let dialog = self.view.dialog().is_some();
+            if dialog || self.view.input().is_some_and(is_empty) {
+                let what =
+                    if dialog { "screen: a dialog opened" } else { "screen: the input box is empty again" };
+                self.typed_was_taken(prompt.id, what);
+                return Stage::Rest;
+            }
+        }
+        let ours = self.view.input().is_some_and(|input| self.shows_as_meant(input, &prompt));
         if let Some(after) = AGAIN.get(again)
             && now >= since + *after
         {
@@ -418,7 +484,8 @@ impl Actor {
 }
 
 fn is_empty(input: &InputBox) -> bool {
-    input.text.trim().is_empty() && input.chips == 0
+    // In shell mode even an empty box is somebody's: what is typed into it would run.
+    input.text.trim().is_empty() && input.chips == 0 && !input.shell
 }
 
 /// Whether what the box shows is this text, or a part of it (a tall one scrolls), and nothing else. A long paste
@@ -430,4 +497,11 @@ fn shows(input: &InputBox, typed: &str) -> bool {
     }
     let letters = |text: &str| text.nfc().filter(|c| c.is_alphanumeric()).collect::<String>();
     !shown.is_empty() && letters(typed).contains(&letters(shown))
+}
+
+/// Whether the box shows this command, with what Claude Code says of its arguments behind it: `/compact  <optional …>`,
+/// drawn like typed text (2.1.330).
+fn shows_command(input: &InputBox, typed: &str) -> bool {
+    let rest = input.text.trim().strip_prefix(typed.trim());
+    rest.map(str::trim_start).is_some_and(|hint| hint.is_empty() || hint.starts_with(['<', '[']))
 }

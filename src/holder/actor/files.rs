@@ -11,6 +11,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
 use super::timers::Timer;
+use super::typing::COMMAND_SETTLES;
 use super::{Actor, Input};
 use crate::claude::live::{Activity, Live};
 use crate::claude::prompt;
@@ -211,6 +212,9 @@ impl Actor {
                 );
             }
             Fact::Failed { kind, text } => self.fail_turn(Source::Transcript, at, kind, text, "transcript"),
+            Fact::CommandRan { name, known } => self.command_ran(at, &name, known),
+            Fact::ShellRan { line } => self.shell_ran(at, &line),
+            Fact::ShellSaid { output } => self.shell_said(&output),
             Fact::ToolCalled { .. } | Fact::Said { .. } => {}
         }
     }
@@ -276,6 +280,9 @@ impl Actor {
                 } else if self.receipts.any_on_the_way() || self.held_stop.is_some() {
                     self.note(Source::Live, since, format!("{what}; a prompt is on its way"), Some(false));
                     self.timers.ensure(Timer::Live, Duration::from_secs(2));
+                } else if self.command_settles() {
+                    self.note(Source::Live, since, format!("{what}; a command was just taken"), None);
+                    self.timers.set(Timer::Live, COMMAND_SETTLES);
                 } else if self.awaits_stop() {
                     // The Stop hook with the reply comes within some 10 ms after this, if the turn was not
                     // interrupted (2.1.330).
@@ -338,6 +345,8 @@ impl Actor {
                 self.doubt_written(LOST_AFTER);
                 if self.receipts.any_on_the_way() {
                     self.timers.set(Timer::Live, Duration::from_secs(2));
+                } else if self.command_settles() || self.held_stop.is_some() {
+                    self.timers.set(Timer::Live, COMMAND_SETTLES);
                 } else if live.since.is_some_and(|since| self.supersedes(since)) {
                     let outcome = if self.turn_runs { Outcome::Interrupted } else { Outcome::Completed };
                     self.end_turn(Source::Live, now, outcome, "live file: idle");

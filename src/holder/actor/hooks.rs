@@ -197,7 +197,7 @@ impl Actor {
     /// Whether something of the turn that comes before its last words is still to be told, a prompt that was entered
     /// too.
     pub(super) fn lags(&self) -> bool {
-        self.conversation.lags() || self.deliver.entered()
+        self.conversation.lags() || self.deliver.entered() || self.receipts.shell_lags()
     }
 
     /// Announces a held end of a turn.

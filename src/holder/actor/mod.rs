@@ -19,9 +19,10 @@ mod screen;
 mod status;
 mod stop;
 mod timers;
+mod typing;
 mod viewers;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::time::Duration;
 
@@ -35,7 +36,7 @@ use super::launch::HolderLaunch;
 use super::memory;
 use super::pty::Pty;
 use crate::claude::live::Live;
-use crate::domain::{Ending, PermissionMode, SessionStatus, Source, Timestamp};
+use crate::domain::{Ending, PermissionMode, ReceiptId, SessionStatus, Source, Timestamp};
 use crate::term::Grid;
 use crate::wire::{Refusal, RefusalCode, Request};
 
@@ -130,6 +131,10 @@ pub(in crate::holder) struct Actor {
     stopped_at: Option<Timestamp>,
     /// Receipts of answers that are being given.
     answer_receipts: calls::AnswerReceipts,
+    /// The names of the commands that were typed last, the newest last.
+    commands: VecDeque<String>,
+    /// The shell line of which the transcript tells the output next.
+    shell_at_hand: Option<ReceiptId>,
     /// When an idle session was taken for new work.
     leased_at: Option<Instant>,
     /// The latest that the clock has shown.
@@ -186,6 +191,8 @@ impl Actor {
             interrupted: false,
             stopped_at: None,
             answer_receipts: calls::AnswerReceipts::new(),
+            commands: VecDeque::new(),
+            shell_at_hand: None,
             leased_at: None,
             clock: now,
             ending: None,

@@ -13,7 +13,7 @@ use crate::domain::{
 };
 
 /// Who an ask was settled by that a rule decided.
-const BY: &str = "policy";
+pub(super) const BY: &str = "policy";
 
 impl Actor {
     /// What the policy says about a call. Questions and plans are for somebody, whatever the rules say.
@@ -34,12 +34,12 @@ impl Actor {
         let Some(Verdict { decision, rule }) = self.verdict(&call.name, &call.input) else { return false };
         match decision {
             Decision::Allow => {
-                self.record(call, agent, How::Approved, rule);
+                self.record(call, agent, How::Approved, BY, rule);
                 self.reply_hook(to, allow(None, &[]));
             }
             Decision::Deny => {
                 let told = refusal(&rule);
-                self.record(call, agent, How::Rejected, rule);
+                self.record(call, agent, How::Rejected, BY, rule);
                 self.reply_hook(to, deny(&told, false));
             }
             Decision::Ask => {
@@ -58,7 +58,7 @@ impl Actor {
         let stdout = match verdict {
             Some(Verdict { decision: Decision::Deny, rule }) => {
                 let told = refusal(&rule);
-                self.record(call, agent, How::Rejected, rule);
+                self.record(call, agent, How::Rejected, BY, rule);
                 before_tool(Before::Deny, &told)
             }
             Some(Verdict { decision: Decision::Ask, rule }) => {
@@ -70,7 +70,7 @@ impl Actor {
     }
 
     /// Journals a decision, as an ask that was settled at once.
-    fn record(&mut self, call: &ToolCall, agent: Option<&Agent>, how: How, rule: String) {
+    pub(super) fn record(&mut self, call: &ToolCall, agent: Option<&Agent>, how: How, by: &str, why: String) {
         let now = Timestamp::now();
         let (kind, title, options) = describe(call);
         self.emit(EventData::AskResolved(Ask {
@@ -85,7 +85,7 @@ impl Actor {
             agent: agent.map(|agent| agent.kind.clone()),
             tool_use_id: call.tool_use_id.clone(),
             input: Some(call.input.clone()),
-            resolution: Some(Resolution { by: BY.to_owned(), how, at: now, detail: Some(rule) }),
+            resolution: Some(Resolution { by: by.to_owned(), how, at: now, detail: Some(why) }),
         }));
     }
 }

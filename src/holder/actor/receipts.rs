@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Actor;
-use crate::domain::{EventData, Outcome, Receipt, ReceiptId, ReceiptState, Timestamp};
+use crate::domain::{Delivery, EventData, Outcome, Receipt, ReceiptId, ReceiptState, Timestamp};
 use crate::fault;
 
 /// How many settled receipts are kept; an idempotency key is known as long as its receipt.
@@ -78,6 +78,44 @@ impl Receipts {
                 && self.existed(receipt.id, at)
         };
         self.all.iter().filter(open).map(|receipt| receipt.id).find(|id| self.typed(*id).is_some_and(&like))
+    }
+
+    /// The oldest receipt of this kind that was typed and is not over, and that something said at time `at` can be about.
+    pub(super) fn oldest_of(&self, delivery: Delivery, at: Timestamp) -> Option<ReceiptId> {
+        let open = |receipt: &&Receipt| {
+            receipt.delivery == delivery
+                && matches!(receipt.state, ReceiptState::Written | ReceiptState::Submitted)
+                && self.existed(receipt.id, at)
+        };
+        self.all.iter().find(open).map(|receipt| receipt.id)
+    }
+
+    /// The shell line under way (or uncertain) that was typed like this.
+    pub(super) fn shell_like(&self, like: impl Fn(&str) -> bool, at: Timestamp) -> Option<ReceiptId> {
+        let open = |receipt: &&Receipt| {
+            receipt.delivery == Delivery::Shell
+                && receipt.output.is_none()
+                && self.existed(receipt.id, at)
+                && self.typed(receipt.id).is_some_and(&like)
+        };
+        self.all.iter().find(open).map(|receipt| receipt.id)
+    }
+
+    /// Notes what a shell line printed. Gives its receipt.
+    pub(super) fn set_output(&mut self, id: ReceiptId, output: String) -> Option<Receipt> {
+        let receipt = self.get_mut(id)?;
+        receipt.output = Some(output);
+        Some(receipt.clone())
+    }
+
+    /// Whether a shell line was taken whose output is still to be told.
+    pub(super) fn shell_lags(&self) -> bool {
+        let silent = |receipt: &Receipt| {
+            receipt.delivery == Delivery::Shell
+                && receipt.state == ReceiptState::Submitted
+                && receipt.output.is_none()
+        };
+        self.all.iter().rev().take(100).any(silent)
     }
 
     /// Whether a prompt was handed over or is about to be, and is not yet proved.
@@ -159,8 +197,17 @@ impl Actor {
             if self.receipts.is_enqueued(id) {
                 continue;
             }
+            let stopped = self.interrupted || self.waits.stopping();
+            let unknown = self.shows_unknown_command(id);
             if let Some(receipt) = self.receipts.get_mut(id) {
-                receipt.outcome = Some(outcome);
+                // That Claude Code falls idle without a word is how commands end; a prompt's turn was interrupted then.
+                let own = matches!(receipt.delivery, Delivery::Command | Delivery::Shell);
+                let quiet = own && outcome == Outcome::Interrupted && !stopped;
+                receipt.outcome = Some(match (unknown, quiet) {
+                    (true, _) => Outcome::Failed,
+                    (false, true) => Outcome::Completed,
+                    (false, false) => outcome,
+                });
             }
             self.advance(id, ReceiptState::TurnEnded, at, evidence);
         }

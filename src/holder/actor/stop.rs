@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::timers::Timer;
 use super::{Actor, ReplyTo};
 use crate::claude::keys;
-use crate::domain::{Action, EventData, ReceiptId, ReceiptState, StatusWord};
+use crate::domain::{Action, EventData, Receipt, ReceiptId, ReceiptState, StatusWord};
 use crate::holder::process::ProcessId;
 use crate::wire::{Refusal, RefusalCode};
 
@@ -22,7 +22,7 @@ const EXITS: Duration = Duration::from_secs(3);
 /// Somebody who waits.
 #[derive(Debug)]
 enum Wait {
-    Receipt { id: ReceiptId, until: Instant, to: ReplyTo },
+    Receipt { id: ReceiptId, until: Instant, output: bool, to: ReplyTo },
     Stopped { until: Instant, to: ReplyTo },
 }
 
@@ -71,12 +71,12 @@ enum KillStage {
 
 impl Actor {
     /// Waits for a receipt on a caller's behalf.
-    pub(super) fn await_receipt(&mut self, to: ReplyTo, id: ReceiptId, timeout_ms: u64) {
+    pub(super) fn await_receipt(&mut self, to: ReplyTo, id: ReceiptId, timeout_ms: u64, output: bool) {
         if self.receipts.get(id).is_none() {
             return self.refuse(to, Refusal::new(RefusalCode::NoSuchReceipt, format!("no receipt {id}")));
         }
         let until = Instant::now() + Duration::from_millis(timeout_ms);
-        self.waits.waits.push(Wait::Receipt { id, until, to });
+        self.waits.waits.push(Wait::Receipt { id, until, output, to });
     }
 
     /// Stops the turn. `to` is answered once it has stopped.
@@ -111,10 +111,14 @@ impl Actor {
         let mut next = None;
         for wait in std::mem::take(&mut self.waits.waits) {
             match wait {
-                Wait::Receipt { id, until, to } => {
+                Wait::Receipt { id, until, output, to } => {
                     let receipt = self.receipts.get(id);
-                    let done = receipt.is_none_or(|receipt| receipt.state >= ReceiptState::Submitted)
-                        || (self.turn_runs && self.receipts.is_enqueued(id))
+                    let enough = |receipt: &Receipt| match output {
+                        true => receipt.output.is_some() || receipt.state.settled(),
+                        false => receipt.state >= ReceiptState::Submitted,
+                    };
+                    let done = receipt.is_none_or(enough)
+                        || (!output && self.turn_runs && self.receipts.is_enqueued(id))
                         || now >= until;
                     if done {
                         let receipt = receipt.cloned();
@@ -122,7 +126,7 @@ impl Actor {
                         continue;
                     }
                     next = next.into_iter().chain([until]).min();
-                    left.push(Wait::Receipt { id, until, to });
+                    left.push(Wait::Receipt { id, until, output, to });
                 }
                 Wait::Stopped { until, to } => {
                     if self.waits.stopping.is_none() {

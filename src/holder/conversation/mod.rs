@@ -289,6 +289,9 @@ impl Conversation {
             | Fact::Enqueued { .. }
             | Fact::Joined { .. }
             | Fact::Said { .. }
+            | Fact::CommandRan { .. }
+            | Fact::ShellRan { .. }
+            | Fact::ShellSaid { .. }
             | Fact::Failed { .. } => {}
         }
     }
