@@ -27,6 +27,7 @@ mod reject;
 mod run;
 mod send;
 mod show;
+mod stats;
 mod text;
 mod wait;
 
@@ -134,6 +135,12 @@ pub enum Command {
     Attach(AttachArgs),
     /// Tell why a session has the status it has
     Explain(Target),
+    /// Sum up what a session did
+    Summary(Target),
+    /// Count a session's turns, tool calls, approvals, tokens and their cost
+    Metrics(Target),
+    /// Tell how long prompts, turns, answers and hooks take in a session
+    Latency(Target),
     /// Tell how Aegis and what it stands on are
     Health(Format),
     /// Check everything that a session needs, with a next step for what is wrong
@@ -247,6 +254,9 @@ async fn dispatch(cx: &Cx, command: Command, doctoring: Doctoring) -> Result<Exi
         Command::Pane(args) => pane::run(cx, args).await,
         Command::Attach(args) => attach::run(cx, args).await,
         Command::Explain(args) => explain::run(cx, args).await,
+        Command::Summary(args) => stats::summary(cx, args).await,
+        Command::Metrics(args) => stats::metrics(cx, args).await,
+        Command::Latency(args) => stats::latency(cx, args).await,
         Command::Health(_) => health::run(cx).await,
         Command::Doctor(args) => doctor::run(cx, args, doctoring).await,
         Command::Mcp(_) | Command::Rehearse(_) | Command::Holder { .. } | Command::Hook { .. } => {
@@ -270,9 +280,13 @@ fn json(command: &Command) -> bool {
         Command::Kill(args) => args.target.format.json,
         Command::Pane(args) => args.target.format.json,
         Command::Attach(args) => args.target.format.json,
-        Command::Show(args) | Command::Interrupt(args) | Command::Escape(args) | Command::Explain(args) => {
-            args.format.json
-        }
+        Command::Show(args)
+        | Command::Interrupt(args)
+        | Command::Escape(args)
+        | Command::Explain(args)
+        | Command::Summary(args)
+        | Command::Metrics(args)
+        | Command::Latency(args) => args.format.json,
         Command::Health(format) => format.json,
         Command::Doctor(args) => args.format.json,
         Command::Rehearse(args) => args.format.json,

@@ -14,6 +14,7 @@ mod id;
 mod message;
 mod receipt;
 mod session;
+mod stats;
 mod status;
 mod time;
 
@@ -25,6 +26,10 @@ pub use id::{AskId, ConversationId, Epoch, ReceiptId, SessionId};
 pub use message::{ContentType, Message, MessagePage, MessageQuery, Role};
 pub use receipt::{Delivery, Outcome, Receipt, ReceiptState, Step, WhenBusy};
 pub use session::{LastMessage, PermissionMode, Session, SessionSpec};
+pub use stats::{
+    Answers, EventStats, EventTally, FileUse, Histogram, ModelTokens, Past, Percentiles, RoleCounts,
+    SessionStats, StatusStep, TalkStats, Tokens, ToolCounts,
+};
 pub use status::{
     Attention, EndCause, Ending, ErrorKind, Limit, SessionStatus, Signal, StatusWord, TurnError, Under,
 };

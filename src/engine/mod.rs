@@ -16,6 +16,7 @@ mod once;
 mod program;
 mod read;
 mod rebuild;
+mod stats;
 pub mod steward;
 #[cfg(test)]
 pub(crate) mod testing;

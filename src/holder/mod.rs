@@ -19,6 +19,6 @@ pub mod run;
 mod serve;
 
 pub use client::{HolderClient, HolderError};
-pub use conversation::Archive;
+pub use conversation::{Archive, recount};
 pub use dir::SessionDir;
 pub use launch::HolderLaunch;

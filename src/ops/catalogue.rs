@@ -58,6 +58,27 @@ pub const OPS: &[Op] = &[
     Op { name: "kill_session", verb: Some("kill"), read_only: false, not_to_oneself: true, doors: BOTH },
     Op { name: "get_transcript", verb: Some("read"), read_only: true, not_to_oneself: false, doors: BOTH },
     Op { name: "capture_pane", verb: Some("pane"), read_only: true, not_to_oneself: false, doors: BOTH },
+    Op {
+        name: "get_session_summary",
+        verb: Some("summary"),
+        read_only: true,
+        not_to_oneself: false,
+        doors: BOTH,
+    },
+    Op {
+        name: "get_session_metrics",
+        verb: Some("metrics"),
+        read_only: true,
+        not_to_oneself: false,
+        doors: BOTH,
+    },
+    Op {
+        name: "get_session_latency",
+        verb: Some("latency"),
+        read_only: true,
+        not_to_oneself: false,
+        doors: BOTH,
+    },
     Op { name: "server_health", verb: Some("health"), read_only: true, not_to_oneself: false, doors: BOTH },
     Op {
         name: "explain",

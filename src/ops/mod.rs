@@ -8,6 +8,7 @@ mod catalogue;
 mod prompt;
 mod server;
 mod session;
+mod stats;
 mod watch;
 
 use std::sync::Arc;
@@ -22,6 +23,9 @@ pub use server::{ClaudeHealth, ServerHealth, ServerHealthRequest, StewardPlace, 
 pub use session::{
     CreateSession, HolderHealth, KillSession, ListSessions, SessionCreated, SessionDetail, SessionHealth,
     SessionList, SessionRef,
+};
+pub use stats::{
+    ModelUse, SessionLatency, SessionMetrics, SessionSummary, StatusChange, Tail, TokenUsage, ToolUse,
 };
 pub use watch::{CapturePane, Explanation, GetTranscript, ScreenPane, WaitForSession, Waited, Woke};
 

@@ -121,8 +121,12 @@ fn detail(full: bool) -> SessionDetail {
 
 fn events() -> Vec<EventData> {
     let report = |status| StatusReport::new(status, at(), Source::Process);
-    let status =
-        |status| EventData::Status { report: report(status), from: StatusWord::Working, what: "x".into() };
+    let status = |status| EventData::Status {
+        report: report(status),
+        from: StatusWord::Working,
+        what: "x".into(),
+        lag_ms: Some(3),
+    };
     vec![
         EventData::Launched { pid: 1, claude_version: None },
         EventData::Launched { pid: 1, claude_version: Some("2".into()) },

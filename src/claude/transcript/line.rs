@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::lean::{self, Json};
 use super::piece::{Piece, pieces};
+use super::usage::{Usage, usage};
 use crate::domain::{ErrorKind, Timestamp};
 
 /// What a line proves about the session.
@@ -49,6 +50,8 @@ pub enum Fact {
         /// The text.
         text: String,
     },
+    /// The conversation was compacted: what stood in the context window does so no more.
+    Compacted,
     /// The turn ended with an API failure.
     Failed {
         /// How.
@@ -71,6 +74,8 @@ pub struct Line {
     pub pieces: Vec<Piece>,
     /// What it proves, in order.
     pub facts: Vec<Fact>,
+    /// What its API message used, for Claude's lines.
+    pub usage: Option<Box<Usage>>,
 }
 
 impl Line {
@@ -88,7 +93,11 @@ impl Line {
             at: json["timestamp"].as_str().and_then(|at| at.parse::<Timestamp>().ok()),
             pieces: Vec::new(),
             facts: Vec::new(),
+            usage: None,
         };
+        if json["type"] == "assistant" {
+            line.usage = usage(json);
+        }
         // A subagent's own lines stand in its own file; older versions put them here.
         if json["isSidechain"] == true {
             return line;
@@ -102,7 +111,10 @@ impl Line {
                 line.pieces = pieces(json);
                 line.facts = assistant_facts(json);
             }
-            Some("system") => line.pieces = pieces(json),
+            Some("system") => {
+                line.pieces = pieces(json);
+                line.facts.extend((json["subtype"] == "compact_boundary").then_some(Fact::Compacted));
+            }
             Some("queue-operation") if json["operation"] == "enqueue" => {
                 line.facts.extend(content_text(&json["content"]).map(|text| Fact::Enqueued { text }));
             }
@@ -215,6 +227,10 @@ mod tests {
     #[case::failed(
         json!({"type":"assistant","message":{"model":"<synthetic>","content":[{"type":"text","text":"API Error: 529"}]},"error":"server_error","isApiErrorMessage":true}),
         vec![Fact::Failed { kind: ErrorKind::ServerError, text: "API Error: 529".into() }]
+    )]
+    #[case::compacted(
+        json!({"type":"system","subtype":"compact_boundary","content":"Conversation compacted"}),
+        vec![Fact::Compacted]
     )]
     #[case::meta(
         json!({"type":"user","isMeta":true,"message":{"content":"Stop hook feedback:\nx"}}),

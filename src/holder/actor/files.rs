@@ -211,7 +211,7 @@ impl Actor {
                 );
             }
             Fact::Failed { kind, text } => self.fail_turn(Source::Transcript, at, kind, text, "transcript"),
-            Fact::ToolCalled { .. } | Fact::Said { .. } => {}
+            Fact::ToolCalled { .. } | Fact::Said { .. } | Fact::Compacted => {}
         }
     }
 

@@ -34,7 +34,7 @@ use super::launch::HolderLaunch;
 use super::memory;
 use super::pty::Pty;
 use crate::claude::live::Live;
-use crate::domain::{Ending, PermissionMode, SessionStatus, Source, Timestamp};
+use crate::domain::{Ending, EventTally, PermissionMode, SessionStatus, Source, Timestamp};
 use crate::term::Grid;
 use crate::wire::{Refusal, RefusalCode, Request};
 
@@ -131,6 +131,10 @@ pub(in crate::holder) struct Actor {
     answer_receipts: calls::AnswerReceipts,
     /// When an idle session was taken for new work.
     leased_at: Option<Instant>,
+    /// What the events tell in numbers.
+    tally: EventTally,
+    /// When the hook that is being taken was started, in milliseconds of the monotonic clock.
+    hook_called: Option<u64>,
     /// The latest that the clock has shown.
     clock: Timestamp,
     ending: Option<Ending>,
@@ -186,6 +190,8 @@ impl Actor {
             stopped_at: None,
             answer_receipts: calls::AnswerReceipts::new(),
             leased_at: None,
+            tally: EventTally::default(),
+            hook_called: None,
             clock: now,
             ending: None,
             ended: false,

@@ -4,6 +4,7 @@ mod ask;
 mod prompt;
 mod server;
 mod session;
+mod stats;
 mod watch;
 
 use rmcp::handler::server::tool::ToolRouter;
@@ -29,6 +30,7 @@ pub(super) fn router(set: ToolSet) -> ToolRouter<McpDoor> {
         + McpDoor::prompt_tools()
         + McpDoor::ask_tools()
         + McpDoor::watch_tools()
+        + McpDoor::stats_tools()
         + McpDoor::server_tools();
     if set == ToolSet::Core {
         router.map.retain(|name, _| CORE.contains(&name.as_ref()));

@@ -2,6 +2,8 @@
 //!
 //! Many hosts show a model only the text, so ids, hashes and cursors stand in it whole. What is cut says so.
 
+mod stats;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
