@@ -10,6 +10,7 @@ pub mod limit;
 pub mod live;
 pub mod prices;
 pub mod prompt;
+pub mod registry;
 pub mod screen;
 pub mod settings;
 pub mod tools;

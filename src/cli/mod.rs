@@ -28,6 +28,7 @@ mod run;
 mod send;
 mod show;
 mod stats;
+mod swarm;
 mod text;
 mod wait;
 
@@ -141,6 +142,8 @@ pub enum Command {
     Metrics(Target),
     /// Tell how long prompts, turns, answers and hooks take in a session
     Latency(Target),
+    /// List every Claude Code process of this user, also those that are not Aegis's
+    Swarm(Format),
     /// Tell how Aegis and what it stands on are
     Health(Format),
     /// Check everything that a session needs, with a next step for what is wrong
@@ -257,6 +260,7 @@ async fn dispatch(cx: &Cx, command: Command, doctoring: Doctoring) -> Result<Exi
         Command::Summary(args) => stats::summary(cx, args).await,
         Command::Metrics(args) => stats::metrics(cx, args).await,
         Command::Latency(args) => stats::latency(cx, args).await,
+        Command::Swarm(args) => swarm::run(cx, args).await,
         Command::Health(_) => health::run(cx).await,
         Command::Doctor(args) => doctor::run(cx, args, doctoring).await,
         Command::Mcp(_) | Command::Rehearse(_) | Command::Holder { .. } | Command::Hook { .. } => {
@@ -287,7 +291,7 @@ fn json(command: &Command) -> bool {
         | Command::Summary(args)
         | Command::Metrics(args)
         | Command::Latency(args) => args.format.json,
-        Command::Health(format) => format.json,
+        Command::Swarm(format) | Command::Health(format) => format.json,
         Command::Doctor(args) => args.format.json,
         Command::Rehearse(args) => args.format.json,
         Command::Mcp(_) | Command::Holder { .. } | Command::Hook { .. } => false,

@@ -18,6 +18,7 @@ mod read;
 mod rebuild;
 mod stats;
 pub mod steward;
+mod swarm;
 #[cfg(test)]
 pub(crate) mod testing;
 mod turn;
@@ -38,6 +39,7 @@ use crate::domain::{ErrorCode, OpError, SessionId};
 use crate::holder::{Archive, HolderClient, memory};
 use crate::store::{Store, StoreError};
 
+pub use swarm::{Subagent, Swarm, SwarmProcess};
 pub use types::{
     AttachInput, Attachment, ClaudeProgram, Created, Detail, EngineHealth, ListQuery, NewSession, WaitQuery,
     WaitResult,

@@ -17,6 +17,7 @@ pub mod process;
 mod pty;
 pub mod run;
 mod serve;
+pub mod table;
 
 pub use client::{HolderClient, HolderError};
 pub use conversation::{Archive, recount};

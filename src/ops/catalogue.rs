@@ -79,6 +79,7 @@ pub const OPS: &[Op] = &[
         not_to_oneself: false,
         doors: BOTH,
     },
+    Op { name: "get_swarm", verb: Some("swarm"), read_only: true, not_to_oneself: false, doors: BOTH },
     Op { name: "server_health", verb: Some("health"), read_only: true, not_to_oneself: false, doors: BOTH },
     Op {
         name: "explain",

@@ -6,9 +6,11 @@
 mod ask;
 mod catalogue;
 mod prompt;
+mod schema;
 mod server;
 mod session;
 mod stats;
+mod swarm;
 mod watch;
 
 use std::sync::Arc;
@@ -27,6 +29,7 @@ pub use session::{
 pub use stats::{
     ModelUse, SessionLatency, SessionMetrics, SessionSummary, StatusChange, Tail, TokenUsage, ToolUse,
 };
+pub use swarm::{GetSwarm, Swarm, SwarmAgent, SwarmProcess, Teammate};
 pub use watch::{CapturePane, Explanation, GetTranscript, ScreenPane, WaitForSession, Waited, Woke};
 
 /// Who calls.

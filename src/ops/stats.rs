@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::schema::terse;
 use super::{Aegis, Caller, SessionRef};
 use crate::claude::prices;
 use crate::domain::{
@@ -38,6 +39,7 @@ pub struct ToolUse {
 #[schemars(inline)]
 pub struct StatusChange {
     /// The status.
+    #[schemars(with = "String")]
     pub status: StatusWord,
     /// Since when.
     pub at: Timestamp,
@@ -53,6 +55,7 @@ pub struct Tail {
     /// Who speaks.
     pub role: Role,
     /// What it holds.
+    #[schemars(with = "String")]
     pub content_type: ContentType,
     /// At most 500 characters.
     pub text: String,
@@ -64,8 +67,10 @@ pub struct Tail {
 /// What a session has done. All but `messages` leaves out what a resumed conversation brought along.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = terse)]
 pub struct SessionSummary {
     /// The session.
+    #[schemars(with = "String")]
     pub session_id: SessionId,
     /// Its name.
     pub name: String,
@@ -142,8 +147,10 @@ pub struct ModelUse {
 /// What a session has used, without what a resumed conversation brought along.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = terse)]
 pub struct SessionMetrics {
     /// The session.
+    #[schemars(with = "String")]
     pub session_id: SessionId,
     /// From creation to its end, or to now, in seconds.
     pub duration_sec: u64,
@@ -185,8 +192,10 @@ pub struct SessionMetrics {
 /// How long things take in a session, in milliseconds; percentiles within 1.6 %.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = terse)]
 pub struct SessionLatency {
     /// The session.
+    #[schemars(with = "String")]
     pub session_id: SessionId,
     /// Prompt stored to taken by Claude Code.
     pub prompt_to_submitted: Percentiles,

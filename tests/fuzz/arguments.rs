@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use aegis::domain::ErrorCode;
 use aegis::mcp::{McpDoor, ToolSet, check_arguments};
 use aegis::ops::{
-    ApprovePermission, CapturePane, CreateSession, GetTranscript, KillSession, ListSessions,
+    ApprovePermission, CapturePane, CreateSession, GetSwarm, GetTranscript, KillSession, ListSessions,
     RejectPermission, SendMessage, ServerHealthRequest, SessionRef, WaitForSession,
 };
 use rmcp::model::{JsonObject, Tool};
@@ -48,9 +48,13 @@ fn taken(tool: &str, arguments: Value) -> serde_json::Result<()> {
         "approve_permission" => from_value::<ApprovePermission>(arguments).map(drop),
         "capture_pane" => from_value::<CapturePane>(arguments).map(drop),
         "create_session" => from_value::<CreateSession>(arguments).map(drop),
-        "escape_session" | "get_status" | "interrupt_session" => {
-            from_value::<SessionRef>(arguments).map(drop)
-        }
+        "escape_session"
+        | "get_status"
+        | "get_session_latency"
+        | "get_session_metrics"
+        | "get_session_summary"
+        | "interrupt_session" => from_value::<SessionRef>(arguments).map(drop),
+        "get_swarm" => from_value::<GetSwarm>(arguments).map(drop),
         "get_transcript" => from_value::<GetTranscript>(arguments).map(drop),
         "kill_session" => from_value::<KillSession>(arguments).map(drop),
         "list_sessions" => from_value::<ListSessions>(arguments).map(drop),

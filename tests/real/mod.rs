@@ -5,6 +5,7 @@ mod asks;
 mod conversations;
 mod dialogs;
 mod endings;
+mod figures;
 mod prompts;
 mod reuse;
 mod startup;

@@ -11,7 +11,7 @@ const STEP_BITS: u32 = 5;
 /// Durations in milliseconds, counted in buckets that grow with them.
 ///
 /// Up to 63 ms each millisecond has its own bucket; above that 32 buckets share each doubling, and a bucket is told by
-/// its middle, so a percentile is at most 1/64 (1.6 %) off. Smallest and largest are exact. Only used buckets are
+/// its middle, so a percentile is at most 1/64 (1.6 %) off. The largest is exact. Only used buckets are
 /// kept; up to 2^32 ms (49 days), beyond which nothing is told apart, there are 896.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Histogram {
@@ -78,6 +78,9 @@ impl Histogram {
 
     fn rank(&self, percent: u64) -> Option<u64> {
         let rank = self.count.saturating_mul(percent).div_ceil(100);
+        if rank == self.count && rank > 0 {
+            return Some(self.max);
+        }
         let mut passed = 0;
         self.buckets.iter().find_map(|(bucket, count)| {
             passed += count;

@@ -114,6 +114,7 @@ pub struct ToolCounts {
 /// How often tools were called for a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
+#[schemars(inline)]
 pub struct FileUse {
     /// As Claude wrote it.
     pub path: String,

@@ -5,6 +5,7 @@ mod prompt;
 mod server;
 mod session;
 mod stats;
+mod swarm;
 mod watch;
 
 use rmcp::handler::server::tool::ToolRouter;
@@ -31,6 +32,7 @@ pub(super) fn router(set: ToolSet) -> ToolRouter<McpDoor> {
         + McpDoor::ask_tools()
         + McpDoor::watch_tools()
         + McpDoor::stats_tools()
+        + McpDoor::swarm_tools()
         + McpDoor::server_tools();
     if set == ToolSet::Core {
         router.map.retain(|name, _| CORE.contains(&name.as_ref()));
