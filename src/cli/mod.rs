@@ -140,7 +140,7 @@ pub enum Command {
     Summary(Target),
     /// Count a session's turns, tool calls, approvals, tokens and their cost
     Metrics(Target),
-    /// Tell how long prompts, turns, answers and hooks take in a session
+    /// Tell how long prompts, turns and answers take in a session
     Latency(Target),
     /// List every Claude Code process of this user, also those that are not Aegis's
     Swarm(Format),

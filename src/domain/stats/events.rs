@@ -186,3 +186,102 @@ impl EventTally {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{EndCause, Ending, Epoch, ErrorKind, SessionId, Source, StatusReport, TurnError};
+
+    /// Tells events one after the other, each with its time in milliseconds.
+    fn tally(told: impl IntoIterator<Item = (i64, EventData)>) -> EventStats {
+        let mut tally = EventTally::default();
+        for (seq, (millis, data)) in (1..).zip(told) {
+            let (epoch, session_id) = (Epoch::mint(), SessionId::mint());
+            tally.add(&Event { epoch, seq, session_id, at: at(millis), data });
+        }
+        tally.stats().clone()
+    }
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis).unwrap()
+    }
+
+    fn status(millis: i64, status: SessionStatus) -> (i64, EventData) {
+        let report = StatusReport::new(status, at(millis), Source::Hook);
+        (millis, EventData::Status { report, from: StatusWord::Idle, what: String::new(), lag_ms: None })
+    }
+
+    fn prompt(queued: i64, submitted: i64, ended: Option<(i64, Outcome)>) -> (i64, EventData) {
+        let mut receipt = Receipt::new(SessionId::mint(), None, Delivery::Paste, 1, at(queued));
+        receipt.reach(ReceiptState::Submitted, at(submitted), "");
+        if let Some((millis, outcome)) = ended {
+            receipt.reach(ReceiptState::TurnEnded, at(millis), "");
+            receipt.outcome = Some(outcome);
+        }
+        (ended.map_or(submitted, |(millis, _)| millis), EventData::Receipt(receipt))
+    }
+
+    fn done(millis: i64) -> Option<(i64, Outcome)> {
+        Some((millis, Outcome::Completed))
+    }
+
+    fn gone() -> SessionStatus {
+        SessionStatus::Ended(Ending {
+            cause: EndCause::Exited,
+            exit_code: None,
+            signal: None,
+            by: None,
+            detail: None,
+        })
+    }
+
+    fn told(stats: &EventStats) -> (u64, u64, u64) {
+        (stats.turns, stats.turn.count(), stats.turn.sum())
+    }
+
+    #[test]
+    fn prompts_that_share_a_turn_are_one_turn() {
+        let stats = tally([
+            status(0, SessionStatus::Working),
+            prompt(0, 5, None),
+            prompt(1, 6, None),
+            prompt(0, 5, done(100)),
+            prompt(1, 6, done(100)),
+            status(100, SessionStatus::Idle),
+        ]);
+        assert_eq!(told(&stats), (1, 1, 100));
+        assert_eq!((stats.submitted.count(), stats.submitted.sum()), (2, 10));
+    }
+
+    #[test]
+    fn a_prompt_that_waited_in_the_queue_has_a_turn_of_its_own() {
+        let stats = tally([
+            status(0, SessionStatus::Working),
+            prompt(0, 5, done(100)),
+            prompt(50, 60, done(250)),
+            status(250, SessionStatus::Idle),
+        ]);
+        assert_eq!(told(&stats), (2, 2, 250));
+    }
+
+    #[test]
+    fn a_turn_that_the_end_cut_off_is_counted_and_not_measured() {
+        let over = Some((900, Outcome::SessionEnded));
+        let stats = tally([status(0, SessionStatus::Working), prompt(0, 5, over), status(900, gone())]);
+        assert_eq!(told(&stats), (1, 0, 0));
+        assert_eq!(told(&tally([status(0, SessionStatus::Working), status(900, gone())])), (1, 0, 0));
+    }
+
+    #[test]
+    fn a_failed_turn_is_told_by_the_status_first() {
+        let error = TurnError { kind: ErrorKind::ServerError, message: String::new() };
+        let stats = tally([
+            status(0, SessionStatus::Working),
+            status(40, SessionStatus::Error(error)),
+            prompt(0, 5, Some((41, Outcome::Failed))),
+            status(50, SessionStatus::Working),
+            status(70, SessionStatus::Idle),
+        ]);
+        assert_eq!(told(&stats), (2, 2, 60));
+    }
+}

@@ -96,11 +96,12 @@ impl Talk {
         self.chosen = Some(model);
     }
 
-    /// How much of the context window is in use, in percent: the last prompt with what the cache had of it.
+    /// How much of the context window is in use, in percent, rounded as Claude Code's own status line does it: the last
+    /// prompt with what the cache had of it.
     pub(super) fn context_used_pct(&self) -> Option<u8> {
         let (model, tokens) = self.context.as_ref()?;
         let window = window(model, self.chosen.as_deref())?;
-        u8::try_from(tokens.saturating_mul(100).div_ceil(window).min(100)).ok()
+        u8::try_from((tokens.saturating_mul(100).saturating_add(window / 2) / window).min(100)).ok()
     }
 
     /// Counts a message. One of the `past` was there before this session.
@@ -283,11 +284,11 @@ mod tests {
     #[test]
     fn history_is_told_apart() {
         let mut talk = talk();
-        talk.used(usage("a", "claude-opus-5", 10, 1), true);
+        talk.used(usage("a", "claude-opus-5", 10_000, 1), true);
         talk.message(Role::User, ContentType::Text, None, true);
         talk.message(Role::Assistant, ContentType::ToolUse, Some("Bash"), true);
         let stats = talk.stats();
-        assert_eq!((stats.past.messages, stats.past.tool_calls, stats.past.tokens.input), (2, 1, 10));
+        assert_eq!((stats.past.messages, stats.past.tool_calls, stats.past.tokens.input), (2, 1, 10_000));
         assert_eq!((stats.tokens(), stats.messages.total()), (Tokens::default(), 0));
         assert_eq!(talk.context_used_pct(), Some(1), "what stands in the context stands there");
     }
