@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
+use std::hash::{BuildHasher as _, RandomState};
 use std::path::{Path, PathBuf};
 
 use super::tail::Tail;
@@ -38,6 +39,7 @@ pub(super) struct Talk {
     stats: TalkStats,
     since: Timestamp,
     recent: VecDeque<Counted>,
+    hasher: RandomState,
     /// The model and the length of the last prompt in the present conversation.
     context: Option<(String, u64)>,
     /// The model as Claude Code names it.
@@ -51,7 +53,8 @@ pub(super) struct Talk {
 /// An API message that was counted.
 #[derive(Debug)]
 struct Counted {
-    message_id: String,
+    /// Hash of its id: all that are remembered are looked through for every line.
+    id: u64,
     model: String,
     billing: Billing,
     tokens: Tokens,
@@ -65,6 +68,7 @@ impl Talk {
             stats: TalkStats::default(),
             since,
             recent: VecDeque::new(),
+            hasher: RandomState::new(),
             context: None,
             chosen: None,
             agents: BTreeMap::new(),
@@ -175,8 +179,8 @@ impl Talk {
             self.context = Some((model.clone(), tokens.context()));
         }
         let billing = billing(&model, &tokens, standard);
-        let now = Counted { message_id, model, billing, tokens, past };
-        let known = self.recent.iter().position(|counted| counted.message_id == now.message_id);
+        let now = Counted { id: self.hasher.hash_one(message_id), model, billing, tokens, past };
+        let known = self.recent.iter().position(|counted| counted.id == now.id);
         if let Some(before) = known.and_then(|at| self.recent.remove(at)) {
             self.account(&before, |account, tokens| *account -= tokens, |count| count - 1);
         } else if self.recent.len() == RECENT {
@@ -241,8 +245,8 @@ impl Talk {
 
 /// The entry of this name, or of all that are not told apart.
 fn of<'a, T: Default>(entries: &'a mut BTreeMap<String, T>, name: &str) -> &'a mut T {
-    let name = if entries.len() < NAMES || entries.contains_key(name) { name } else { OTHERS };
-    entries.entry(cut(name)).or_default()
+    let apart = entries.contains_key(name) || (entries.len() < NAMES && name.len() <= TEXT);
+    entries.entry(if apart { name } else { OTHERS }.to_owned()).or_default()
 }
 
 fn cut(text: &str) -> String {
