@@ -20,6 +20,8 @@ mod pipelines;
 mod real;
 /// The committed schemas are the ones that the types give.
 mod schemas;
+/// The figures of a session: exact, after its end as well, and from files alone.
+mod stats;
 /// The contract of the store, and what many processes do to one file.
 mod store;
 /// A hermetic laboratory, and what tests do in it.

@@ -26,6 +26,19 @@ fn write(lab: &Lab) -> PathBuf {
     fs::create_dir_all(&dir).unwrap();
     let path = dir.join(format!("{CONVERSATION}.jsonl"));
     let mut file = std::io::BufWriter::new(fs::File::create(&path).unwrap());
+    let usage = json!({
+        "input_tokens": 10, "cache_creation_input_tokens": 300, "cache_read_input_tokens": 5000, "output_tokens": 28,
+        "server_tool_use": {"web_search_requests": 0, "web_fetch_requests": 0}, "service_tier": "standard",
+        "cache_creation": {"ephemeral_1h_input_tokens": 0, "ephemeral_5m_input_tokens": 300}, "speed": "standard",
+    });
+    let answer = |at: usize, block: Value| {
+        let id = format!("msg_{at:024}");
+        let model = "claude-opus-4-8";
+        (
+            "assistant",
+            json!({"id": id, "role": "assistant", "model": model, "content": [block], "usage": usage}),
+        )
+    };
     let filler = "All work and no play makes a long line. ".repeat(BYTES / ENTRIES / 40);
     let mut parent = Value::Null;
     for at in 0..ENTRIES {
@@ -36,17 +49,14 @@ fn write(lab: &Lab) -> PathBuf {
                 let input = json!({"command": format!("echo {at}"), "description": filler});
                 let tool =
                     json!({"type": "tool_use", "id": format!("toolu_{at}"), "name": "Bash", "input": input});
-                ("assistant", json!({"role": "assistant", "model": "m", "content": [tool]}))
+                answer(at, tool)
             }
             2 => {
                 let id = format!("toolu_{}", at - 1);
                 let result = json!({"type": "tool_result", "tool_use_id": id, "content": filler});
                 ("user", json!({"role": "user", "content": [result]}))
             }
-            _ => {
-                let text = json!({"type": "text", "text": format!("answer {at} {filler}")});
-                ("assistant", json!({"role": "assistant", "model": "m", "content": [text]}))
-            }
+            _ => answer(at, json!({"type": "text", "text": format!("answer {at} {filler}")})),
         };
         let line = json!({
             "parentUuid": parent, "isSidechain": false, "userType": "external", "cwd": lab.work_dir(),

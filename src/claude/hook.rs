@@ -49,6 +49,8 @@ pub enum HookEvent {
     SessionStart {
         /// Why.
         source: String,
+        /// The model, under the name that it was chosen by: with a mark for a window of a million tokens.
+        model: Option<String>,
     },
     /// A conversation ended; the process may go on with another (`clear`).
     SessionEnd {
@@ -120,7 +122,9 @@ impl HookCall {
     pub fn read(event: &str, mut payload: Value) -> Self {
         let mut raw = Raw(&mut payload);
         let event = match event {
-            "SessionStart" => HookEvent::SessionStart { source: raw.text("source") },
+            "SessionStart" => {
+                HookEvent::SessionStart { source: raw.text("source"), model: raw.take("model") }
+            }
             "SessionEnd" => HookEvent::SessionEnd { reason: raw.text("reason") },
             "UserPromptSubmit" => {
                 HookEvent::UserPromptSubmit { prompt: raw.text("prompt"), prompt_id: raw.take("prompt_id") }

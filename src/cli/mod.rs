@@ -31,6 +31,8 @@ mod run;
 mod send;
 mod show;
 mod state;
+mod stats;
+mod swarm;
 mod template;
 mod text;
 mod wait;
@@ -160,6 +162,14 @@ pub enum Command {
     /// Run prompts that wait for each other and hand their answers on
     #[command(subcommand)]
     Pipeline(PipelineCommand),
+    /// Sum up what a session did
+    Summary(Target),
+    /// Count a session's turns, tool calls, approvals, tokens and their cost
+    Metrics(Target),
+    /// Tell how long prompts, turns and answers take in a session
+    Latency(Target),
+    /// List every Claude Code process of this user, also those that are not Aegis's
+    Swarm(Format),
     /// Tell how Aegis and what it stands on are
     Health(Format),
     /// Check everything that a session needs, with a next step for what is wrong
@@ -279,6 +289,10 @@ async fn dispatch(cx: &Cx, command: Command, doctoring: Doctoring) -> Result<Exi
         Command::State(args) => state::run(cx, args).await,
         Command::Template(args) => template::run(cx, *args).await,
         Command::Pipeline(command) => pipeline::run(cx, command).await,
+        Command::Summary(args) => stats::summary(cx, args).await,
+        Command::Metrics(args) => stats::metrics(cx, args).await,
+        Command::Latency(args) => stats::latency(cx, args).await,
+        Command::Swarm(args) => swarm::run(cx, args).await,
         Command::Health(_) => health::run(cx).await,
         Command::Doctor(args) => doctor::run(cx, args, doctoring).await,
         Command::Mcp(_) | Command::Rehearse(_) | Command::Holder { .. } | Command::Hook { .. } => {
@@ -304,13 +318,17 @@ fn json(command: &Command) -> bool {
         Command::Kill(args) => args.target.format.json,
         Command::Pane(args) => args.target.format.json,
         Command::Attach(args) => args.target.format.json,
-        Command::Show(args) | Command::Interrupt(args) | Command::Escape(args) | Command::Explain(args) => {
-            args.format.json
-        }
+        Command::Show(args)
+        | Command::Interrupt(args)
+        | Command::Escape(args)
+        | Command::Explain(args)
+        | Command::Summary(args)
+        | Command::Metrics(args)
+        | Command::Latency(args) => args.format.json,
+        Command::Swarm(format) | Command::Health(format) => format.json,
         Command::State(args) => args.command.json(),
         Command::Template(args) => args.command.json(),
         Command::Pipeline(command) => command.format().json,
-        Command::Health(format) => format.json,
         Command::Doctor(args) => args.format.json,
         Command::Rehearse(args) => args.format.json,
         Command::Mcp(_) | Command::Holder { .. } | Command::Hook { .. } => false,

@@ -51,6 +51,9 @@ pub enum EventData {
         from: StatusWord,
         /// What the source said.
         what: String,
+        /// Where a hook led to it: how long ago that was started, in milliseconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lag_ms: Option<u64>,
     },
     /// An ask opened.
     AskOpened(Ask),
@@ -145,6 +148,7 @@ mod tests {
                 report: StatusReport::new(SessionStatus::Ended(ending), at, Source::Process),
                 from: StatusWord::Working,
                 what: "exit code 0".into(),
+                lag_ms: None,
             },
         };
         let json = serde_json::to_string(&event).unwrap();

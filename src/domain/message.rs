@@ -80,6 +80,9 @@ pub struct MessageQuery {
     pub include_thinking: bool,
     /// At most so many characters of text in all.
     pub max_chars: usize,
+    /// At most so many characters of each text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_each: Option<usize>,
 }
 
 /// A run of messages, oldest first.

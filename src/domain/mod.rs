@@ -18,6 +18,7 @@ mod pipeline;
 mod policy;
 mod receipt;
 mod session;
+mod stats;
 mod status;
 mod template;
 mod time;
@@ -37,6 +38,10 @@ pub use pipeline::{
 pub use policy::{Decision, MOST_RULES, Policy, PolicyRule, Verdict};
 pub use receipt::{Delivery, Outcome, Receipt, ReceiptState, Step, WhenBusy};
 pub use session::{LastMessage, PermissionMode, Session, SessionSpec};
+pub use stats::{
+    Answers, EventStats, EventTally, FileUse, Histogram, ModelTokens, Past, Percentiles, RoleCounts,
+    SessionStats, StatusStep, TalkStats, Tokens, ToolCounts,
+};
 pub use status::{
     Attention, EndCause, Ending, ErrorKind, Limit, SessionStatus, Signal, StatusWord, TurnError, Under,
 };

@@ -140,7 +140,7 @@ pub(super) fn settle(row: &SessionRow, dir: &SessionDir, writable: bool) -> io::
             append(EventData::Receipt(receipt))?;
         }
         let report = StatusReport::new(SessionStatus::Ended(ending.clone()), now, Source::Process);
-        append(EventData::Status { report, from, what: what.into() })?;
+        append(EventData::Status { report, from, what: what.into(), lag_ms: None })?;
     }
     session.status = StatusWord::Ended;
     session.source = Source::Process;

@@ -19,7 +19,9 @@ mod prepare;
 mod program;
 mod read;
 mod rebuild;
+mod stats;
 pub mod steward;
+mod swarm;
 mod templates;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -42,6 +44,7 @@ use crate::holder::{self, Archive, HolderClient};
 use crate::store::{Store, StoreError};
 
 pub use pipeline::{NewPipeline, NewStep, PipelineQuery};
+pub use swarm::{Subagent, Swarm, SwarmProcess};
 pub use types::{
     AttachInput, Attachment, ClaudeProgram, Created, Detail, EngineHealth, ListQuery, NewSession, WaitQuery,
     WaitResult,

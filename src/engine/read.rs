@@ -85,7 +85,7 @@ impl Engine {
         let path = SessionDir::new(&row.session_dir).journal();
         let events = journal::read(&path, None, usize::MAX).unwrap_or_default();
         let told = events.into_iter().filter_map(|event| match event.data {
-            EventData::Status { report, from, what } => {
+            EventData::Status { report, from, what, .. } => {
                 let to = report.status.word().as_str();
                 let what = format!("{} → {to}: {what}", from.as_str());
                 Some(Evidence { at: event.at, source: report.source, what, accepted: Some(true) })

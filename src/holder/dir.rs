@@ -78,6 +78,12 @@ impl SessionDir {
         self.root.join("last.json")
     }
 
+    /// The last [`SessionStats`](crate::domain::SessionStats), written when the session has ended.
+    #[must_use]
+    pub fn stats(&self) -> PathBuf {
+        self.root.join("stats.json")
+    }
+
     /// The holder's process, so that others can tell it from what a session started.
     #[must_use]
     pub fn pid(&self) -> PathBuf {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use interprocess::local_socket::traits::Stream as _;
 use serde_json::Value;
 
+use super::client::monotonic_ms;
 use crate::claude::hook::{Before, before_tool, slim};
 use crate::claude::settings::{BEFORE_TOOLS, decides};
 use crate::wire::{
@@ -53,6 +54,7 @@ pub fn run(event: &str, socket: &Path, secret: String, stdin: impl Read) -> Resu
 }
 
 fn hand_over(event: &str, socket: &Path, secret: String, mut stdin: impl Read) -> Result<String, HookError> {
+    let called = Some(monotonic_ms());
     let mut text = Vec::new();
     stdin.read_to_end(&mut text)?;
     let payload: Value = serde_json::from_slice(&text)?;
@@ -68,7 +70,7 @@ fn hand_over(event: &str, socket: &Path, secret: String, mut stdin: impl Read) -
         epoch: None,
     };
     write_frame_blocking(&mut stream, &hello)?;
-    let request = Request::Hook { secret, event: event.to_owned(), payload: slim(payload) };
+    let request = Request::Hook { secret, event: event.to_owned(), payload: slim(payload), called };
     write_frame_blocking(&mut stream, &Call { call: 1, until: None, request })?;
     let _hello: Hello = decode(&read_frame_blocking(&mut stream)?)?;
     let reply: Reply = decode(&read_frame_blocking(&mut stream)?)?;

@@ -17,8 +17,9 @@ pub mod process;
 mod pty;
 pub mod run;
 mod serve;
+pub mod table;
 
 pub use client::{HolderClient, HolderError};
-pub use conversation::Archive;
+pub use conversation::{Archive, recount};
 pub use dir::SessionDir;
 pub use launch::HolderLaunch;

@@ -9,8 +9,11 @@ mod catalogue;
 mod memory;
 mod pipeline;
 mod prompt;
+mod schema;
 mod server;
 mod session;
+mod stats;
+mod swarm;
 mod template;
 mod watch;
 
@@ -30,6 +33,10 @@ pub use session::{
     CreateSession, HolderHealth, KillSession, ListSessions, SessionCreated, SessionDetail, SessionHealth,
     SessionList, SessionRef,
 };
+pub use stats::{
+    ModelUse, SessionLatency, SessionMetrics, SessionSummary, StatusChange, Tail, TokenUsage, ToolUse,
+};
+pub use swarm::{GetSwarm, Swarm, SwarmAgent, SwarmProcess, Teammate};
 pub use template::{CreateTemplate, ListTemplates, TemplateList, TemplateRef, TemplateView, UpdateTemplate};
 pub use watch::{CapturePane, Explanation, GetTranscript, ScreenPane, WaitForSession, Waited, Woke};
 

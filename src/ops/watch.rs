@@ -186,6 +186,7 @@ impl Aegis {
             role: req.role,
             include_thinking: req.include_thinking.unwrap_or(false),
             max_chars: max_chars as usize,
+            max_each: None,
         };
         self.engine.messages(&req.session_id, query).await
     }

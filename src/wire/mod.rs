@@ -161,6 +161,8 @@ pub enum Request {
     },
     /// Reads the conversation. Answered with a [`MessagePage`](crate::domain::MessagePage).
     Messages(MessageQuery),
+    /// The figures. Answered with [`SessionStats`](crate::domain::SessionStats).
+    Stats,
     /// Reads the screen. Answered with a [`Pane`].
     Pane {
         /// With colours, as escape sequences.
@@ -204,6 +206,9 @@ pub enum Request {
         event: String,
         /// What Claude Code gave the hook on its standard input.
         payload: Value,
+        /// When the hook was started, in milliseconds of the system's monotonic clock.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        called: Option<u64>,
     },
     /// A request of a newer version.
     #[serde(other)]

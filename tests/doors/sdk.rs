@@ -73,7 +73,7 @@ async fn a_delegation_through_every_tool(#[values("2.1.197", "2.1.330")] version
     assert_eq!(ended["status"], "ended", "{ended:#}");
     let listed = client.ask("list_sessions", json!({})).await;
     assert_eq!(listed["sessions"], json!([]), "{listed:#}");
-    assert_eq!(client.tools.len(), 19);
+    assert_eq!(client.tools.len(), 25);
     assert_eq!(client.called, client.tools);
     client.peer.end_input();
     assert_eq!(client.peer.ended().await, 0);
@@ -145,6 +145,7 @@ async fn looked_at(client: &mut McpClient, lab: &Lab, id: &str) {
     let pane = client.ask("capture_pane", json!({"sessionId": id})).await;
     // The last answer may still be on its way to the screen; what was before it is there.
     assert!(pane["pane"].as_str().unwrap().contains("First chosen."), "{pane:#}");
+    counted(client, id).await;
     let page = client.ask("get_transcript", json!({"sessionId": id, "role": "assistant", "limit": 1})).await;
     assert_eq!((page["messages"][0]["role"].as_str(), &page["hasMore"]), (Some("assistant"), &json!(true)));
 }
@@ -172,6 +173,20 @@ async fn several(client: &mut McpClient, lab: &Lab) {
     let gone = client.ask("state_delete", json!({"key": "team/rules"})).await;
     assert_eq!(gone["deleted"], true);
     client.ask("kill_session", json!({"sessionId": id})).await;
+}
+
+/// Four turns: two that asked for a permission, two with a question.
+async fn counted(client: &mut McpClient, id: &str) {
+    let summary = client.ask("get_session_summary", json!({"sessionId": id})).await;
+    assert_eq!((&summary["turns"], &summary["commands"][0]), (&json!(4), &json!("touch one")), "{summary:#}");
+    let metrics = client.ask("get_session_metrics", json!({"sessionId": id})).await;
+    assert_eq!((&metrics["approvals"], &metrics["rejections"]), (&json!(1), &json!(1)), "{metrics:#}");
+    assert_eq!((&metrics["asks"], &metrics["answeredBy"]["mcp"]), (&json!(4), &json!(4)), "{metrics:#}");
+    let latency = client.ask("get_session_latency", json!({"sessionId": id})).await;
+    assert_eq!((&latency["turn"]["count"], &latency["askToAnswer"]["count"]), (&json!(4), &json!(4)));
+    let swarm = client.ask("get_swarm", json!({})).await;
+    let ours = swarm["processes"].as_array().unwrap().iter().find(|process| process["sessionId"] == id);
+    assert!(ours.is_some_and(|process| process["status"] == "idle"), "{swarm:#}");
 }
 
 async fn stopped(client: &mut McpClient, lab: &Lab, id: &str) {

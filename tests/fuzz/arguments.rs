@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 use aegis::domain::ErrorCode;
 use aegis::mcp::{McpDoor, ToolSet, check_arguments};
 use aegis::ops::{
-    ApprovePermission, BatchCreateSessions, CapturePane, CreatePipeline, CreateSession, GetTranscript,
-    KillSession, ListPipelines, ListSessions, RejectPermission, SendLine, SendMessage, ServerHealthRequest,
-    SessionRef, SetState, StateRef, WaitForSession,
+    ApprovePermission, BatchCreateSessions, CapturePane, CreatePipeline, CreateSession, GetSwarm,
+    GetTranscript, KillSession, ListPipelines, ListSessions, RejectPermission, SendLine, SendMessage,
+    ServerHealthRequest, SessionRef, SetState, StateRef, WaitForSession,
 };
 use rmcp::model::{JsonObject, Tool};
 use serde_json::Value;
@@ -51,9 +51,13 @@ fn taken(tool: &str, arguments: Value) -> serde_json::Result<()> {
         "capture_pane" => from_value::<CapturePane>(arguments).map(drop),
         "create_pipeline" => from_value::<CreatePipeline>(arguments).map(drop),
         "create_session" => from_value::<CreateSession>(arguments).map(drop),
-        "escape_session" | "get_status" | "interrupt_session" => {
-            from_value::<SessionRef>(arguments).map(drop)
-        }
+        "escape_session"
+        | "get_status"
+        | "get_session_latency"
+        | "get_session_metrics"
+        | "get_session_summary"
+        | "interrupt_session" => from_value::<SessionRef>(arguments).map(drop),
+        "get_swarm" => from_value::<GetSwarm>(arguments).map(drop),
         "get_transcript" => from_value::<GetTranscript>(arguments).map(drop),
         "kill_session" => from_value::<KillSession>(arguments).map(drop),
         "list_pipelines" => from_value::<ListPipelines>(arguments).map(drop),

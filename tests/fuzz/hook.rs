@@ -55,7 +55,7 @@ pub fn check(bytes: &[u8]) {
         HookEvent::Notification { message, .. } | HookEvent::Elicitation { message } => {
             assert_eq!(message, text("message").unwrap_or_default(), "the message");
         }
-        HookEvent::SessionStart { source: word } => assert_eq!(word, text("source").unwrap_or_default()),
+        HookEvent::SessionStart { source: word, .. } => assert_eq!(word, text("source").unwrap_or_default()),
         HookEvent::SessionEnd { reason: word } => assert_eq!(word, text("reason").unwrap_or_default()),
         HookEvent::Other(name) => assert_eq!(name, event),
         HookEvent::SubagentStop | HookEvent::PreCompact | HookEvent::ElicitationResult => {}

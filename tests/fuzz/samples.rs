@@ -50,7 +50,8 @@ pub fn wire() -> Vec<Vec<u8>> {
         Request::Choose { answers: [("Which?".into(), "A, B".into())].into(), key: None, by: "cli".into() },
         Request::Messages(MessageQuery { limit: 5, max_chars: 100, ..MessageQuery::default() }),
         Request::Attach { cols: 120, rows: 40, watch: true, by: "cli".into() },
-        Request::Hook { secret: "s".into(), event: "Stop".into(), payload: hook },
+        Request::Hook { secret: "s".into(), event: "Stop".into(), payload: hook, called: Some(7) },
+        Request::Stats,
     ];
     let refusal = Refusal::new(RefusalCode::AmbiguousAsk, "two are open").about(&["a", "b"]);
     let pane = Pane { pane: "x".into(), cols: 120, rows: 40, cursor: (1, 2), title: "✳".into() };

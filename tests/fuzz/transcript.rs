@@ -2,6 +2,7 @@
 
 use aegis::claude::limit::resets_at;
 use aegis::claude::live::Live;
+use aegis::claude::registry::{Registered, Team, agent_kind, job};
 use aegis::claude::transcript::{Fact, Line};
 use aegis::domain::Timestamp;
 
@@ -26,6 +27,16 @@ pub fn check(bytes: &[u8]) {
         line.pieces.iter().for_each(|piece| limit_lifts_within_a_day(&piece.text));
     }
     limit_lifts_within_a_day(&String::from_utf8_lossy(bytes));
+
+    let registered = Registered::parse(bytes);
+    assert!(
+        registered.is_none_or(|told| Some(told.live) == Live::parse(bytes)),
+        "not what the live file says"
+    );
+    if let Some(team) = Team::parse(bytes) {
+        assert!(team.members.len() <= bytes.len(), "more members than there is room for");
+    }
+    let (_, _) = (job(bytes), agent_kind(bytes));
 
     let live = Live::parse(bytes);
     assert_eq!(live, Live::parse(bytes), "read twice, not the same");

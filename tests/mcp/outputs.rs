@@ -2,15 +2,17 @@
 
 use aegis::domain::{
     Action, Ask, AskId, AskKind, AskVia, Confidence, ContentType, ConversationId, Delivery, EndCause, Ending,
-    Epoch, ErrorCode, ErrorKind, Event, EventData, Evidence, FailureKind, How, LastMessage, Limit,
-    MemoryEntry, Message, MessagePage, OpError, Outcome, PermissionMode, Pipeline, PipelineId,
-    PipelineStatus, Receipt, ReceiptId, ReceiptState, Resolution, Role, Session, SessionId, SessionStatus,
-    Source, Stage, StageFailure, StageState, StatusReport, StatusWord, Timestamp, TurnError, Under,
+    Epoch, ErrorCode, ErrorKind, Event, EventData, Evidence, FailureKind, FileUse, Histogram, How,
+    LastMessage, Limit, MemoryEntry, Message, MessagePage, OpError, Outcome, Percentiles, PermissionMode,
+    Pipeline, PipelineId, PipelineStatus, Receipt, ReceiptId, ReceiptState, Resolution, Role, RoleCounts,
+    Session, SessionId, SessionStatus, Source, Stage, StageFailure, StageState, StatusReport, StatusWord,
+    Timestamp, TurnError, Under,
 };
 use aegis::mcp::{McpDoor, ToolSet};
 use aegis::ops::{
-    BatchResult, HolderHealth, PipelineList, SessionCreated, SessionDetail, SessionHealth, SessionList,
-    SessionsCreated, StateDeleted, Waited, Woke,
+    BatchResult, HolderHealth, ModelUse, PipelineList, SessionCreated, SessionDetail, SessionHealth,
+    SessionLatency, SessionList, SessionMetrics, SessionSummary, SessionsCreated, StateDeleted, StatusChange,
+    Swarm, SwarmAgent, SwarmProcess, Tail, Teammate, TokenUsage, ToolUse, Waited, Woke,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -181,8 +183,12 @@ fn pipeline(full: bool) -> Pipeline {
 
 fn events() -> Vec<EventData> {
     let report = |status| StatusReport::new(status, at(), Source::Process);
-    let status =
-        |status| EventData::Status { report: report(status), from: StatusWord::Working, what: "x".into() };
+    let status = |status| EventData::Status {
+        report: report(status),
+        from: StatusWord::Working,
+        what: "x".into(),
+        lag_ms: Some(3),
+    };
     vec![
         EventData::Launched { pid: 1, claude_version: None },
         EventData::Launched { pid: 1, claude_version: Some("2".into()) },
@@ -271,5 +277,123 @@ fn every_event_that_ends_a_wait_fits_the_schema() {
         let event = Event { epoch: Epoch::mint(), seq: 1, session_id: SessionId::mint(), at: at(), data };
         let woke = Woke { session: session(true), event: Some(event) };
         fits("wait_for_session", &Waited { woke: vec![woke], cursor: "c".into(), timed_out: false });
+    }
+}
+
+fn summary(full: bool) -> SessionSummary {
+    let tail = Tail {
+        id: 1,
+        role: Role::User,
+        content_type: ContentType::Text,
+        text: "x".into(),
+        tool_name: full.then(|| "Bash".into()),
+    };
+    SessionSummary {
+        session_id: SessionId::mint(),
+        name: "n".into(),
+        status: StatusWord::Idle,
+        work_dir: "/w".into(),
+        permission_mode: PermissionMode::Plan,
+        created_at: at(),
+        last_activity: at(),
+        duration_sec: 1,
+        working_sec: 0,
+        turns: 1,
+        total_messages: 1,
+        history_messages: 0,
+        by_role: RoleCounts { user: 1, ..RoleCounts::default() },
+        tools: vec![ToolUse { tool: "Bash".into(), calls: 1, errors: 0 }],
+        files: vec![FileUse { path: "/a".into(), writes: 1, reads: 0 }],
+        commands: vec!["ls".into()],
+        commands_run: 1,
+        status_history: vec![StatusChange { status: StatusWord::Idle, at: at() }],
+        messages: vec![tail],
+        partial: full,
+    }
+}
+
+fn metrics(full: bool) -> SessionMetrics {
+    let usage = TokenUsage { estimated_cost_usd: full.then_some(0.5), ..TokenUsage::default() };
+    SessionMetrics {
+        session_id: SessionId::mint(),
+        duration_sec: 1,
+        messages: 1,
+        turns: 1,
+        tool_calls: 1,
+        tool_errors: 0,
+        subagents: 0,
+        token_usage: usage,
+        models: vec![ModelUse { model: "m".into(), api_messages: 1, tokens: usage }],
+        prices_as_of: "2026-01-01".into(),
+        no_cost: (!full).then(|| "why".into()),
+        asks: 1,
+        approvals: 1,
+        auto_approvals: 0,
+        rejections: 0,
+        answered_by: [("cli".to_owned(), 1)].into(),
+        status_changes: 1,
+        partial: full,
+    }
+}
+
+fn swarm(full: bool) -> Swarm {
+    let agent =
+        SwarmAgent { id: "a".into(), agent_type: full.then(|| "Explore".into()), last_activity: at() };
+    let mate =
+        Teammate { name: "bob".into(), agent_type: full.then(|| "x".into()), active: full.then_some(true) };
+    let process = SwarmProcess {
+        pid: 1,
+        session_id: full.then(SessionId::mint),
+        session_name: full.then(|| "n".into()),
+        work_dir: full.then(|| "/w".into()),
+        conversation_id: full.then(ConversationId::mint),
+        status: full.then_some(StatusWord::Idle),
+        started_at: full.then(at),
+        kind: full.then(|| "interactive".into()),
+        version: full.then(|| "2.1.197".into()),
+        job_state: full.then(|| "working".into()),
+        subagents: vec![agent],
+        teammates: vec![mate],
+    };
+    Swarm { processes: vec![process], left_off: 0, scanned_at: at() }
+}
+
+#[test]
+fn figures_fit_their_schemas_full_and_bare() {
+    let mut histogram = Histogram::default();
+    histogram.add(7);
+    for full in [true, false] {
+        fits("get_session_summary", &summary(full));
+        fits("get_session_metrics", &metrics(full));
+        fits("get_swarm", &swarm(full));
+        let told = if full { histogram.percentiles() } else { Percentiles::default() };
+        fits(
+            "get_session_latency",
+            &SessionLatency {
+                session_id: SessionId::mint(),
+                prompt_to_submitted: told,
+                turn: told,
+                ask_to_answer: told,
+                hook_to_status: told,
+                partial: full,
+            },
+        );
+    }
+}
+
+/// What a host pays for these, which nobody chooses by reading schemas.
+#[test]
+fn figures_are_cheap_to_offer() {
+    for tool in McpDoor::tools(ToolSet::Full) {
+        if !["get_session_summary", "get_session_metrics", "get_session_latency", "get_swarm"]
+            .contains(&&*tool.name)
+        {
+            continue;
+        }
+        let asked =
+            json!({"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema});
+        let told = serde_json::to_string(&tool.output_schema).unwrap();
+        let (asked, told) = (asked.to_string().len(), told.len());
+        assert!(asked <= 350 && told <= 2048, "{}: {asked} bytes to ask, {told} to tell", tool.name);
     }
 }

@@ -48,9 +48,9 @@ async fn a_modern_client_may_ask_first_who_is_there() {
 }
 
 #[rstest]
-#[case::legacy_full(Era::Legacy, ToolSet::Full, 19)]
+#[case::legacy_full(Era::Legacy, ToolSet::Full, 25)]
 #[case::legacy_core(Era::Legacy, ToolSet::Core, 8)]
-#[case::modern_full(Era::Modern, ToolSet::Full, 19)]
+#[case::modern_full(Era::Modern, ToolSet::Full, 25)]
 #[case::modern_core(Era::Modern, ToolSet::Core, 8)]
 #[tokio::test]
 async fn the_list_has_the_tools_of_the_set(#[case] era: Era, #[case] set: ToolSet, #[case] count: usize) {

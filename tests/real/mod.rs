@@ -6,6 +6,7 @@ mod commands;
 mod conversations;
 mod dialogs;
 mod endings;
+mod figures;
 mod pipelines;
 mod policy;
 mod prompts;

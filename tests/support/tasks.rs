@@ -6,7 +6,8 @@ use aegis::domain::{Ask, Message, OpError, Receipt, Role, Session, StatusWord};
 use aegis::engine::{AttachInput, Attachment};
 use aegis::ops::{
     Aegis, ApprovePermission, Caller, CreateSession, GetTranscript, KillSession, RejectPermission,
-    SendMessage, SessionCreated, SessionDetail, SessionRef, WaitForSession,
+    SendMessage, SessionCreated, SessionDetail, SessionLatency, SessionMetrics, SessionRef, SessionSummary,
+    WaitForSession,
 };
 
 use super::Lab;
@@ -82,6 +83,18 @@ impl Driver {
 
     pub async fn show(&self, id: &str) -> SessionDetail {
         self.aegis.get_status(&self.caller, SessionRef { session_id: id.into() }).await.unwrap()
+    }
+
+    pub async fn metrics(&self, id: &str) -> SessionMetrics {
+        self.aegis.get_session_metrics(&self.caller, SessionRef { session_id: id.into() }).await.unwrap()
+    }
+
+    pub async fn summary(&self, id: &str) -> SessionSummary {
+        self.aegis.get_session_summary(&self.caller, SessionRef { session_id: id.into() }).await.unwrap()
+    }
+
+    pub async fn latency(&self, id: &str) -> SessionLatency {
+        self.aegis.get_session_latency(&self.caller, SessionRef { session_id: id.into() }).await.unwrap()
     }
 
     pub async fn send(&self, id: &str, text: &str) -> Result<Receipt, OpError> {

@@ -149,6 +149,9 @@ async fn t11_a_holder_of_an_older_build() {
         ("send_message", json!({"sessionId": id, "text": "hello"})),
         ("interrupt_session", json!({"sessionId": id})),
         ("kill_session", json!({"sessionId": id})),
+        ("get_session_summary", json!({"sessionId": id})),
+        ("get_session_metrics", json!({"sessionId": id})),
+        ("get_session_latency", json!({"sessionId": id})),
     ] {
         assert_eq!(server.code(tool, arguments).await, "unsupported", "{tool}");
     }

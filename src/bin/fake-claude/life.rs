@@ -75,7 +75,10 @@ pub(crate) async fn run(args: Args, script: Script, config_dir: &Path, marks: bo
 fn conversation(args: &Args, script: &Script, dir: &Path, cwd: &Path) -> Result<Transcript, String> {
     let delay = Duration::from_millis(script.transcript_delay_ms);
     let file = |id: &str| dir.join(format!("{id}.jsonl"));
-    let new = |id: &str| Transcript::new(dir, id, cwd, &script.version, delay);
+    let new = |id: &str| {
+        let transcript = Transcript::new(dir, id, cwd, &script.version, delay);
+        transcript.answered_by(&script.api_model, &script.usage)
+    };
     let own = || {
         let id = args.session_id.clone().unwrap_or_else(new_id);
         if file(&id).exists() { Err(format!("Error: Session ID {id} is already in use.")) } else { Ok(id) }

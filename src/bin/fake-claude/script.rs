@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// The whole script.
 #[derive(Clone, Debug, Deserialize)]
@@ -31,6 +31,10 @@ pub(crate) struct Script {
     pub(crate) transcript_delay_ms: u64,
     /// Whether the live file `sessions/<pid>.json` is written.
     pub(crate) live_file: bool,
+    /// The model that the transcript names.
+    pub(crate) api_model: String,
+    /// What each API message used, as the transcript tells it.
+    pub(crate) usage: Value,
     /// What answers a prompt: the first rule that matches. Without one it says `You said: <prompt>`.
     pub(crate) rules: Vec<Rule>,
     /// What happens besides, each once.
@@ -50,6 +54,8 @@ impl Default for Script {
             permission_dialog_delay_ms: 50,
             transcript_delay_ms: 100,
             live_file: true,
+            api_model: "claude-fake".into(),
+            usage: json!({"input_tokens": 10, "output_tokens": 10}),
             rules: Vec::new(),
             moments: Vec::new(),
         }
@@ -247,6 +253,7 @@ mod tests {
                 "version": "2.1.330", "startDelayMs": 5, "trustDialog": true, "swallowEnter": {"count": 1},
                 "draft": "d", "suggestion": "s", "hooks": {"Stop": {"times": 0}, "SessionStart": {"delayMs": 3}},
                 "permissionDialogDelayMs": 1, "transcriptDelayMs": 2, "liveFile": false,
+                "apiModel": "m", "usage": {"input_tokens": 1},
                 "rules": [{"on": "x", "steps": [
                     {"say": "y"}, {"wait": {"ms": 1}}, {"wait": {"file": "f"}}, {"flood": {"bytes": 3}},
                     {"tool": {"name": "Write", "input": {"file_path": "a"}, "creates": "a", "takes": {"ms": 1}}},

@@ -21,6 +21,8 @@ pub(crate) struct Transcript {
     /// The file whose lines stand first, for a fork.
     copied: Option<PathBuf>,
     version: String,
+    /// The model that answers, and what each of its answers uses.
+    answers: (String, Value),
     cwd: PathBuf,
     parent: Option<String>,
     delay: Duration,
@@ -43,6 +45,7 @@ impl Transcript {
             path: dir.join(format!("{session_id}.jsonl")),
             copied: None,
             version: version.to_owned(),
+            answers: (String::new(), Value::Null),
             cwd: cwd.to_owned(),
             parent: None,
             delay,
@@ -53,6 +56,12 @@ impl Transcript {
     /// The conversation begins with the lines of that file.
     pub(crate) fn copy_of(mut self, path: PathBuf) -> Self {
         self.copied = Some(path);
+        self
+    }
+
+    /// This model answers, and each answer uses this.
+    pub(crate) fn answered_by(mut self, model: &str, usage: &Value) -> Self {
+        self.answers = (model.to_owned(), usage.clone());
         self
     }
 
@@ -87,9 +96,10 @@ impl Transcript {
     /// Adds what Claude says, or calls.
     pub(crate) fn add_assistant(&mut self, content: Value, stop_reason: &str) {
         let id = format!("msg_{}", new_id().replace('-', ""));
+        let (model, usage) = self.answers.clone();
         self.add(json!({"type": "assistant", "message": {
-            "id": id, "type": "message", "role": "assistant", "model": "claude-fake", "content": [content],
-            "stop_reason": stop_reason, "usage": {"input_tokens": 10, "output_tokens": 10},
+            "id": id, "type": "message", "role": "assistant", "model": model, "content": [content],
+            "stop_reason": stop_reason, "usage": usage,
         }}));
     }
 

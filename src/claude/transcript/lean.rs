@@ -1,5 +1,5 @@
 //! A line as JSON that borrows its texts from the line, without what nobody reads: most of a long transcript is the
-//! tools' own records of their results, and the accounts of tokens.
+//! tools' own records of their results.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -31,7 +31,20 @@ const KEPT: &[&str] = &[
 ];
 
 /// The members of a message that are kept.
-const KEPT_OF_MESSAGE: &[&str] = &["content"];
+const KEPT_OF_MESSAGE: &[&str] = &["content", "id", "model", "usage"];
+
+/// The members of an account of tokens that are kept.
+const KEPT_OF_USAGE: &[&str] = &[
+    "input_tokens",
+    "output_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+    "cache_creation",
+    "server_tool_use",
+    "service_tier",
+    "speed",
+    "inference_geo",
+];
 
 /// Reads a line. `None` if it is no JSON object.
 pub(super) fn read(bytes: &[u8]) -> Option<Json<'_>> {
@@ -57,6 +70,13 @@ impl Json<'_> {
     pub(super) fn as_str(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub(super) fn as_u64(&self) -> Option<u64> {
+        match self {
+            Self::Number(number) => number.as_u64(),
             _ => None,
         }
     }
@@ -242,6 +262,7 @@ impl<'de> Visitor<'de> for Slim {
                     continue;
                 }
                 "message" => map.next_value_seed(Slim(KEPT_OF_MESSAGE))?,
+                "usage" => map.next_value_seed(Slim(KEPT_OF_USAGE))?,
                 // Of a refused call this is a text; else the tool's own record.
                 "toolUseResult" => map.next_value_seed(Slim(&[]))?,
                 _ => map.next_value()?,
@@ -266,8 +287,8 @@ mod tests {
     )]
     #[case::a_refusal(json!({"toolUseResult": "rejected"}), json!({"toolUseResult": "rejected"}))]
     #[case::a_message(
-        json!({"message": {"id": "m", "content": [{"type": "text", "text": "x"}], "usage": {}}}),
-        json!({"message": {"content": [{"type": "text", "text": "x"}]}})
+        json!({"message": {"id": "m", "role": "r", "content": [{"type": "text", "text": "x"}], "usage": {"input_tokens": 1, "iterations": []}}}),
+        json!({"message": {"id": "m", "content": [{"type": "text", "text": "x"}], "usage": {"input_tokens": 1}}})
     )]
     #[case::other_shapes(
         json!({"message": null, "content": 7, "toolUseResult": [1]}),

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::lean::{self, Json};
 use super::piece::{Piece, pieces};
+use super::usage::{Usage, usage};
 use crate::claude::command;
 use crate::domain::{ErrorKind, Timestamp};
 
@@ -67,6 +68,8 @@ pub enum Fact {
         /// Standard output and error.
         output: String,
     },
+    /// The conversation was compacted: what stood in the context window does so no more.
+    Compacted,
     /// The turn ended with an API failure.
     Failed {
         /// How.
@@ -89,6 +92,8 @@ pub struct Line {
     pub pieces: Vec<Piece>,
     /// What it proves, in order.
     pub facts: Vec<Fact>,
+    /// What its API message used, for Claude's lines.
+    pub usage: Option<Box<Usage>>,
 }
 
 impl Line {
@@ -106,7 +111,11 @@ impl Line {
             at: json["timestamp"].as_str().and_then(|at| at.parse::<Timestamp>().ok()),
             pieces: Vec::new(),
             facts: Vec::new(),
+            usage: None,
         };
+        if json["type"] == "assistant" {
+            line.usage = usage(json);
+        }
         // A subagent's own lines stand in its own file; older versions put them here.
         if json["isSidechain"] == true {
             return line;
@@ -123,6 +132,7 @@ impl Line {
             Some("system") => {
                 line.pieces = pieces(json);
                 line.facts.extend(system_fact(json));
+                line.facts.extend((json["subtype"] == "compact_boundary").then_some(Fact::Compacted));
             }
             Some("queue-operation") if json["operation"] == "enqueue" => {
                 line.facts.extend(content_text(&json["content"]).map(|text| Fact::Enqueued { text }));
@@ -280,6 +290,10 @@ mod tests {
     #[case::shell_output(
         json!({"type":"user","message":{"role":"user","content":"<bash-stdout>a</bash-stdout><bash-stderr></bash-stderr>"}}),
         vec![Fact::ShellSaid { output: "a".into() }]
+    )]
+    #[case::compacted(
+        json!({"type":"system","subtype":"compact_boundary","content":"Conversation compacted"}),
+        vec![Fact::Compacted]
     )]
     #[case::meta(
         json!({"type":"user","isMeta":true,"message":{"content":"Stop hook feedback:\nx"}}),

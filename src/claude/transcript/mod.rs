@@ -5,6 +5,8 @@
 mod lean;
 mod line;
 mod piece;
+mod usage;
 
 pub use line::{Fact, Line};
 pub use piece::Piece;
+pub use usage::Usage;

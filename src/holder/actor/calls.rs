@@ -10,7 +10,7 @@ use super::keying::Choice;
 use super::{Actor, ReplyTo};
 use crate::domain::{
     Action, Answer, AskKind, AskVia, Delivery, EventData, How, Position, Receipt, ReceiptState, Session,
-    SessionStatus, StatusWord, Timestamp, WhenBusy,
+    SessionStats, SessionStatus, StatusWord, Timestamp, WhenBusy,
 };
 use crate::holder::process::ProcessId;
 use crate::wire::{Claimed, Events, Pane, Refusal, RefusalCode, Request, Snapshot};
@@ -85,7 +85,15 @@ impl Actor {
             Request::Attach { cols, rows, watch, by } => self.attach(to, (cols, rows), watch, &by),
             Request::Input { bytes } => self.on_keys(to.connection, &bytes),
             Request::Resize { cols, rows } => self.on_resize(to.connection, (cols, rows)),
-            Request::Hook { secret, event, payload } => self.on_hook(to, &secret, &event, payload),
+            Request::Stats => {
+                let stats = self.stats();
+                self.reply(to, &stats);
+            }
+            Request::Hook { secret, event, payload, called } => {
+                self.hook_called = called;
+                self.on_hook(to, &secret, &event, payload);
+                self.hook_called = None;
+            }
             Request::Ping => self.reply(to, &()),
             Request::Unknown => {
                 let what = "the holder is of a version that does not know this request";
@@ -239,7 +247,7 @@ impl Actor {
             holder_version: env!("CARGO_PKG_VERSION").into(),
             claude_version: self.claude_version.clone(),
             rss_bytes: process.and_then(ProcessId::rss),
-            context_used_pct: None,
+            context_used_pct: self.conversation.context_used_pct(),
             evidence,
             receipts: self.receipts.latest(RECEIPTS_TOLD),
             background_tasks: self.background.len(),
@@ -249,6 +257,12 @@ impl Actor {
             permission_mode: self.permission_mode,
             session,
         }
+    }
+
+    /// The figures up to now.
+    pub(super) fn stats(&mut self) -> SessionStats {
+        self.conversation.read_agents();
+        SessionStats { events: self.tally.stats().clone(), talk: self.conversation.stats().clone() }
     }
 
     pub(super) fn session(&self) -> Session {

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io;
+use std::path::Path;
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::sync::mpsc;
 
 use super::timers::Timer;
@@ -114,16 +117,25 @@ impl Actor {
         self.step_waits();
     }
 
-    fn keep_last(&self) {
+    /// Writes the last state down.
+    fn keep_last(&mut self) {
+        let stats = self.stats();
+        if let Err(error) = self.keep(&self.dir.stats(), &stats) {
+            // They can be counted again.
+            tracing::warn!(%error, "the figures could not be written");
+        }
         let snapshot: Snapshot = self.snapshot();
-        let written = serde_json::to_vec(&snapshot).map_err(std::io::Error::other).and_then(|json| {
-            let file = tempfile::NamedTempFile::new_in(self.dir.root())?;
-            fs::write(file.path(), json)?;
-            file.persist(self.dir.last()).map(drop).map_err(|error| error.error)
-        });
-        if let Err(error) = written {
+        if let Err(error) = self.keep(&self.dir.last(), &snapshot) {
             tracing::error!(%error, "the last state could not be written");
         }
+    }
+
+    /// Writes a file whole or not at all.
+    fn keep(&self, path: &Path, value: &impl Serialize) -> io::Result<()> {
+        let json = serde_json::to_vec(value)?;
+        let file = tempfile::NamedTempFile::new_in(self.dir.root())?;
+        fs::write(file.path(), json)?;
+        file.persist(path).map(drop).map_err(|error| error.error)
     }
 
     /// Whether the session has ended for good.

@@ -126,6 +126,7 @@ impl Actor {
     /// Writes an event down and announces it. Returns whether it is safe in the journal.
     pub(super) fn emit(&mut self, data: EventData) -> bool {
         let event = self.events.append(Timestamp::now(), data);
+        self.tally.add(&event);
         self.announce(&event);
         let written = self.events.failing().is_none();
         if !written {

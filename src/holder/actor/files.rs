@@ -215,7 +215,7 @@ impl Actor {
             Fact::CommandRan { name, known } => self.command_ran(at, &name, known),
             Fact::ShellRan { line } => self.shell_ran(at, &line),
             Fact::ShellSaid { output } => self.shell_said(&output),
-            Fact::ToolCalled { .. } | Fact::Said { .. } => {}
+            Fact::ToolCalled { .. } | Fact::Said { .. } | Fact::Compacted => {}
         }
     }
 

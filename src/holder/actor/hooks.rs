@@ -31,6 +31,8 @@ const STOP_FOLLOWS_MS: u64 = 400;
 #[derive(Debug)]
 pub(in crate::holder) struct HeldStop {
     reply: Option<String>,
+    /// When its hook was started.
+    called: Option<u64>,
     /// Whether a turn ran until just now that this could be the end of.
     ends_a_turn: bool,
 }
@@ -70,7 +72,10 @@ impl Actor {
                 self.signal(Source::Hook, now, &Signal::Activity, format!("hook PreToolUse: {}", call.name));
                 return self.decide_before(to, &call, agent.as_ref());
             }
-            HookEvent::SessionStart { source } => {
+            HookEvent::SessionStart { source, model } => {
+                if let Some(model) = model {
+                    self.conversation.runs(model);
+                }
                 self.note(Source::Hook, now, format!("hook SessionStart: {source}"), None);
             }
             HookEvent::SessionEnd { reason } => {
@@ -83,7 +88,11 @@ impl Actor {
             HookEvent::Notification { kind, message } => {
                 self.note(Source::Hook, now, format!("hook Notification: {kind}: {message}"), None);
             }
-            HookEvent::SubagentStop | HookEvent::PreCompact => {
+            HookEvent::SubagentStop => {
+                self.conversation.read_agents();
+                self.signal(Source::Hook, now, &Signal::Activity, "hook SubagentStop");
+            }
+            HookEvent::PreCompact => {
                 self.signal(Source::Hook, now, &Signal::Activity, format!("hook {event}"));
             }
             HookEvent::Elicitation { message } => {
@@ -179,7 +188,7 @@ impl Actor {
         let ends_a_turn = self.turn_runs && !self.idle_for(STOP_FOLLOWS_MS);
         self.turn_runs = false;
         self.stopped_at = Some(now);
-        self.held_stop = Some(HeldStop { reply, ends_a_turn });
+        self.held_stop = Some(HeldStop { reply, called: self.hook_called, ends_a_turn });
         if self.lags() {
             self.timers.set(Timer::HeldStop, LAGS_AT_MOST);
         } else {
@@ -202,7 +211,8 @@ impl Actor {
 
     /// Announces a held end of a turn.
     pub(super) fn release_stop(&mut self) {
-        let Some(HeldStop { reply, ends_a_turn }) = self.held_stop.take() else { return };
+        let Some(HeldStop { reply, called, ends_a_turn }) = self.held_stop.take() else { return };
+        let other = std::mem::replace(&mut self.hook_called, called);
         self.timers.clear(Timer::HeldStop);
         let now = Timestamp::now();
         self.read_files();
@@ -216,6 +226,7 @@ impl Actor {
         }
         self.withdraw(|open| open.agent.is_none() && open.hook.is_some(), "the turn ended");
         self.end_turn(Source::Hook, now, Outcome::Completed, "hook Stop");
+        self.hook_called = other;
         self.timers.set(Timer::Live, STILL_BUSY);
     }
 
@@ -289,7 +300,7 @@ impl Actor {
             HookEvent::SessionStart { .. } if spec.fork && Some(id) == spec.resume && current.is_none() => {
                 return;
             }
-            HookEvent::SessionStart { source } => source.clone(),
+            HookEvent::SessionStart { source, .. } => source.clone(),
             HookEvent::SessionEnd { .. } => return,
             _ if current.is_none() => if spec.fork { "fork" } else { "startup" }.to_owned(),
             _ if current == Some(id) => String::new(),

@@ -36,7 +36,7 @@ use super::launch::HolderLaunch;
 use super::memory;
 use super::pty::Pty;
 use crate::claude::live::Live;
-use crate::domain::{Ending, PermissionMode, ReceiptId, SessionStatus, Source, Timestamp};
+use crate::domain::{Ending, EventTally, PermissionMode, ReceiptId, SessionStatus, Source, Timestamp};
 use crate::term::Grid;
 use crate::wire::{Refusal, RefusalCode, Request};
 
@@ -137,6 +137,10 @@ pub(in crate::holder) struct Actor {
     shell_at_hand: Option<ReceiptId>,
     /// When an idle session was taken for new work.
     leased_at: Option<Instant>,
+    /// What the events tell in numbers.
+    tally: EventTally,
+    /// When the hook that is being taken was started, in milliseconds of the monotonic clock.
+    hook_called: Option<u64>,
     /// The latest that the clock has shown.
     clock: Timestamp,
     ending: Option<Ending>,
@@ -194,6 +198,8 @@ impl Actor {
             commands: VecDeque::new(),
             shell_at_hand: None,
             leased_at: None,
+            tally: EventTally::default(),
+            hook_called: None,
             clock: now,
             ending: None,
             ended: false,

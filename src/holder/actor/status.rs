@@ -8,6 +8,7 @@ use super::{Actor, CLOCK_JITTER_MS};
 use crate::domain::{
     EventData, Evidence, SessionStatus, Signal, Source, StatusReport, StatusWord, Timestamp,
 };
+use crate::holder::client::monotonic_ms;
 
 /// How much evidence is kept for `explain`.
 const EVIDENCE_KEPT: usize = 300;
@@ -112,7 +113,9 @@ impl Actor {
                 }
                 self.status.report = report.clone();
                 self.on_status(from);
-                self.emit(EventData::Status { report, from, what });
+                let lag_ms = self.hook_called.filter(|_| source == Source::Hook);
+                let lag_ms = lag_ms.map(|called| monotonic_ms().saturating_sub(called));
+                self.emit(EventData::Status { report, from, what, lag_ms });
             }
         }
         true

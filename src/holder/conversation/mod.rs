@@ -7,7 +7,9 @@
 
 mod index;
 mod page;
+mod recount;
 mod tail;
+mod talk;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
@@ -16,12 +18,16 @@ use std::path::{Path, PathBuf};
 
 use index::{Entry, Index, Place};
 use tail::Tail;
+use talk::Talk;
 
 use crate::claude::prompt::unwrapped;
 use crate::claude::transcript::{Fact, Line, Piece};
-use crate::domain::{ContentType, ConversationId, LastMessage, MessagePage, MessageQuery, Role, Timestamp};
+use crate::domain::{
+    ContentType, ConversationId, LastMessage, MessagePage, MessageQuery, Role, TalkStats, Timestamp,
+};
 
 pub use page::Archive;
+pub use recount::recount;
 
 /// How long a line may wait for the line it follows, in milliseconds. Claude Code writes in batches every 100 ms.
 const PARENT_WAIT_MS: u64 = 400;
@@ -60,6 +66,8 @@ pub(super) struct Conversation {
     results: HashSet<String>,
     /// Whether the history was read from the conversation that this one is a copy of.
     copied: bool,
+    /// The figures.
+    talk: Talk,
 }
 
 /// A message that a hook told before the file had it.
@@ -100,12 +108,14 @@ impl Conversation {
             told_results: HashSet::new(),
             results: HashSet::new(),
             copied: false,
+            talk: Talk::new(since),
         })
     }
 
     /// The clock was set back to `now`: lines from then on are no history.
     pub(super) fn rebase(&mut self, now: Timestamp) {
         self.since = self.since.min(now);
+        self.talk.rebase(now);
     }
 
     /// Every conversation id, oldest first.
@@ -126,6 +136,7 @@ impl Conversation {
         }
         let new_path = path.as_deref().is_some_and(|path| self.path() != Some(path));
         if let (true, Some(path)) = (new_path, path) {
+            self.talk.goes_on_in(&path);
             self.tail = Some(Tail::new(path));
             self.seen.clear();
             self.prompts.retain(|told| !told.bound);
@@ -205,12 +216,15 @@ impl Conversation {
     }
 
     fn take(&mut self, now: Timestamp, read: tail::Read, news: &mut News) {
-        let Line { uuid, at, pieces, facts, .. } = read.line;
+        let Line { uuid, at, pieces, facts, usage, .. } = read.line;
         self.seen.extend(uuid);
         let at = at.unwrap_or(now);
         let historic = at < self.since;
         if historic && self.copied {
             return;
+        }
+        if let Some(usage) = usage {
+            self.talk.used(*usage, historic);
         }
         for (number, piece) in pieces.into_iter().enumerate() {
             let place =
@@ -219,6 +233,7 @@ impl Conversation {
                 self.index.bind(id, place);
             } else if !self.covered(&piece, at) {
                 let tool = self.tool_of(&piece);
+                self.talk.message(piece.role, piece.content_type, tool.as_deref(), historic);
                 let id = self.index.push(Entry::of(&piece, tool, at, place));
                 if !historic {
                     news.messages.push(id);
@@ -226,6 +241,7 @@ impl Conversation {
             }
         }
         for fact in facts {
+            self.talk.fact(&fact, historic);
             self.note(&fact, historic);
             if !historic {
                 news.facts.push((at, fact));
@@ -292,6 +308,7 @@ impl Conversation {
             | Fact::CommandRan { .. }
             | Fact::ShellRan { .. }
             | Fact::ShellSaid { .. }
+            | Fact::Compacted
             | Fact::Failed { .. } => {}
         }
     }
@@ -360,6 +377,7 @@ impl Conversation {
         }
         let text = unwrapped(text);
         let piece = Piece::prompt(text.clone().into_owned(), prompt_id.clone());
+        self.talk.message(piece.role, piece.content_type, None, false);
         let id = self.index.push(Entry::of(&piece, None, at, Place::Told(text.clone().into_owned())));
         self.index.flush();
         self.prompts.push(Told { id, at, text: text.into_owned(), prompt_id, bound: false });
@@ -378,6 +396,7 @@ impl Conversation {
         }
         let content_type = if failed { ContentType::Error } else { ContentType::Text };
         let piece = Piece::new(Role::Assistant, content_type, text.to_owned());
+        self.talk.message(piece.role, content_type, None, false);
         let id = self.index.push(Entry::of(&piece, None, at, Place::Told(text.to_owned())));
         self.index.flush();
         self.reply = Some(Told { id, at, text: text.to_owned(), prompt_id: None, bound: false });
@@ -387,6 +406,26 @@ impl Conversation {
     /// The newest text.
     pub(super) fn last_message(&self) -> Option<LastMessage> {
         self.index.last_text().map(|(role, text)| LastMessage { role, text: text.to_owned() })
+    }
+
+    /// The model as Claude Code names it.
+    pub(super) fn runs(&mut self, model: String) {
+        self.talk.runs(model);
+    }
+
+    /// How much of the context window is in use, in percent, as far as that is known.
+    pub(super) fn context_used_pct(&self) -> Option<u8> {
+        self.talk.context_used_pct()
+    }
+
+    /// Counts what subagents have said since the last time.
+    pub(super) fn read_agents(&mut self) {
+        self.talk.read_agents();
+    }
+
+    /// The figures.
+    pub(super) fn stats(&self) -> &TalkStats {
+        self.talk.stats()
     }
 
     /// What an event tells of a message.

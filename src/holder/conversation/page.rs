@@ -73,7 +73,7 @@ pub(super) fn page(entries: &[Entry], query: &MessageQuery) -> io::Result<Messag
             has_more = true;
             break;
         }
-        let message = files.message(at, &entries[at], left)?;
+        let message = files.message(at, &entries[at], query.max_each.map_or(left, |each| left.min(each)))?;
         left = left.saturating_sub(message.text.chars().count());
         messages.push(message);
     }

@@ -7,6 +7,8 @@ mod pipeline;
 mod prompt;
 mod server;
 mod session;
+mod stats;
+mod swarm;
 mod watch;
 
 use rmcp::handler::server::tool::ToolRouter;
@@ -35,6 +37,8 @@ pub(super) fn router(set: ToolSet) -> ToolRouter<McpDoor> {
         + McpDoor::watch_tools()
         + McpDoor::memory_tools()
         + McpDoor::pipeline_tools()
+        + McpDoor::stats_tools()
+        + McpDoor::swarm_tools()
         + McpDoor::server_tools();
     if set == ToolSet::Core {
         router.map.retain(|name, _| CORE.contains(&name.as_ref()));

@@ -2,6 +2,9 @@
 //!
 //! Many hosts show a model only the text, so ids, hashes and cursors stand in it whole. What is cut says so.
 
+mod stats;
+mod swarm;
+
 use std::collections::BTreeMap;
 use std::fmt::Write;
 

@@ -1,0 +1,3 @@
+mod counts;
+mod long;
+mod swarm;
