@@ -8,13 +8,12 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use unicode_normalization::UnicodeNormalization as _;
 
 use super::Actor;
+use super::shown::{is_empty, shows};
 use super::timers::Timer;
 use crate::claude::command::menu_is_open;
 use crate::claude::live::Activity;
-use crate::claude::screen::InputBox;
 use crate::claude::{keys, prompt};
 use crate::domain::{
     Delivery, Receipt, ReceiptId, ReceiptState, SessionId, Signal, Source, Timestamp, WhenBusy,
@@ -45,9 +44,9 @@ const BETWEEN_ESCAPES: Duration = Duration::from_millis(400);
 
 /// A prompt that waits to be typed.
 #[derive(Clone, Debug)]
-struct Outgoing {
-    id: ReceiptId,
-    typed: String,
+pub(super) struct Outgoing {
+    pub(super) id: ReceiptId,
+    pub(super) typed: String,
 }
 
 /// How far the prompt at hand is.
@@ -394,20 +393,6 @@ impl Actor {
         Stage::Entered { prompt, since: now, again: 0 }
     }
 
-    /// Whether the box shows the text, and as what it is meant.
-    fn shows_as_meant(&self, input: &InputBox, prompt: &Outgoing) -> bool {
-        let delivery = self.delivery_of(prompt.id);
-        let same = match delivery {
-            Some(Delivery::Command) => shows_command(input, &prompt.typed),
-            _ => shows(input, &prompt.typed),
-        };
-        same && input.shell == (delivery == Some(Delivery::Shell))
-    }
-
-    fn delivery_of(&self, id: ReceiptId) -> Option<Delivery> {
-        self.receipts.get(id).map(|receipt| receipt.delivery)
-    }
-
     fn go_on_entered(&mut self, now: Instant, prompt: Outgoing, since: Instant, again: usize) -> Stage {
         if matches!(self.delivery_of(prompt.id), Some(Delivery::Command | Delivery::Shell)) {
             // Nothing else tells of every command: some only open a dialog, some only print.
@@ -481,27 +466,4 @@ impl Actor {
             }
         }
     }
-}
-
-fn is_empty(input: &InputBox) -> bool {
-    // In shell mode even an empty box is somebody's: what is typed into it would run.
-    input.text.trim().is_empty() && input.chips == 0 && !input.shell
-}
-
-/// Whether what the box shows is this text, or a part of it (a tall one scrolls), and nothing else. A long paste
-/// shows as a chip. Letters and digits are compared: how a terminal draws the rest is not worth a mistake.
-fn shows(input: &InputBox, typed: &str) -> bool {
-    let shown = input.text.trim();
-    if input.chips > 0 {
-        return input.chips == 1 && shown.starts_with("[Pasted text #") && shown.ends_with(']');
-    }
-    let letters = |text: &str| text.nfc().filter(|c| c.is_alphanumeric()).collect::<String>();
-    !shown.is_empty() && letters(typed).contains(&letters(shown))
-}
-
-/// Whether the box shows this command, with what Claude Code says of its arguments behind it: `/compact  <optional …>`,
-/// drawn like typed text (2.1.330).
-fn shows_command(input: &InputBox, typed: &str) -> bool {
-    let rest = input.text.trim().strip_prefix(typed.trim());
-    rest.map(str::trim_start).is_some_and(|hint| hint.is_empty() || hint.starts_with(['<', '[']))
 }

@@ -16,6 +16,7 @@ mod keying;
 mod policy;
 mod receipts;
 mod screen;
+mod shown;
 mod status;
 mod stop;
 mod timers;
