@@ -12,10 +12,13 @@ mod health;
 mod launch;
 mod link;
 mod names;
+mod news;
 mod once;
 mod program;
 mod read;
 mod rebuild;
+mod repository;
+mod roster;
 pub mod steward;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -29,7 +32,7 @@ use std::sync::atomic::AtomicU8;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use crate::config::{Config, Paths};
@@ -37,6 +40,9 @@ use crate::domain::{ErrorCode, OpError, SessionId};
 use crate::holder::{Archive, HolderClient, memory};
 use crate::store::{Store, StoreError};
 
+pub use news::{News, NewsReader};
+pub use repository::{Project, Repository};
+pub use roster::Roster;
 pub use types::{
     AttachInput, Attachment, ClaudeProgram, Created, Detail, EngineHealth, ListQuery, NewSession, WaitQuery,
     WaitResult,
@@ -70,6 +76,8 @@ pub struct Engine {
     /// Told whenever something is done.
     used: Notify,
     steward: AtomicU8,
+    roster: roster::Shared<watch::Sender<Option<roster::Rows>>>,
+    news: roster::Shared<news::Outlet>,
 }
 
 impl Engine {
@@ -88,6 +96,8 @@ impl Engine {
             started: Instant::now(),
             used: Notify::new(),
             steward: AtomicU8::new(steward::NOWHERE),
+            roster: roster::Shared::default(),
+            news: roster::Shared::default(),
         }
     }
 

@@ -214,7 +214,7 @@ enum Watched {
     Silent,
 }
 
-async fn subscribe(
+pub(super) async fn subscribe(
     row: &SessionRow,
     after: Option<Position>,
 ) -> Result<(Snapshot, HolderClient, mpsc::Receiver<Push>), HolderError> {

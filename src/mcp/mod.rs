@@ -6,10 +6,14 @@
 //! Both eras of the protocol are served by the same handler; nothing here asks which one it is.
 
 mod args;
+mod complete;
 mod connection;
 mod door;
 mod guard;
+mod notices;
+mod page;
 mod reply;
+mod resources;
 mod say;
 mod schema;
 #[cfg(test)]

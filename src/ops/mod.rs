@@ -5,6 +5,7 @@
 
 mod ask;
 mod catalogue;
+mod live;
 mod prompt;
 mod server;
 mod session;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use crate::domain::{ErrorCode, OpError, SessionId};
 use crate::engine::Engine;
 
+pub use crate::engine::{Attachment, News, NewsReader, Project, Repository, Roster};
 pub use ask::{ApprovePermission, RejectPermission};
 pub use catalogue::{Door, OPS, Op};
 pub use prompt::{AnswerValue, SendMessage};

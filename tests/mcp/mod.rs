@@ -1,6 +1,8 @@
-//! The MCP door over an in-process pipe, spoken to in raw lines: what a client really sees.
+//! The MCP door spoken to in raw lines: what a client really sees, over an in-process pipe and by the real program.
 
 mod client;
 mod errors;
+mod host;
 mod outputs;
 mod protocol;
+mod resources;
