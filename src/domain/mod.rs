@@ -16,6 +16,7 @@ mod receipt;
 mod session;
 mod status;
 mod time;
+mod visible;
 
 pub use ask::{Answer, Ask, AskKind, AskVia, How, Remember, Resolution};
 pub use error::{ErrorCode, OpError};
@@ -29,3 +30,4 @@ pub use status::{
     Attention, EndCause, Ending, ErrorKind, Limit, SessionStatus, Signal, StatusWord, TurnError, Under,
 };
 pub use time::Timestamp;
+pub use visible::{escape, hides, visible};

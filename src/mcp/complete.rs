@@ -5,7 +5,7 @@ use rmcp::model::{CompleteRequestParams, CompleteResult, CompletionInfo, Referen
 
 use super::args::brief;
 use super::door::McpDoor;
-use super::resources;
+use super::{prompts, resources};
 use crate::domain::{ErrorCode, OpError};
 use crate::ops::ListSessions;
 
@@ -54,9 +54,7 @@ fn takes_session(of: &Reference, argument: &str) -> Result<bool, OpError> {
                     .hint("resources/templates/list shows them")),
             }
         }
-        Reference::Prompt(prompt) => {
-            Err(unknown(format!("no prompt `{}`", brief(&prompt.name))).hint("prompts/list shows them"))
-        }
+        Reference::Prompt(prompt) => prompts::takes_session(&prompt.name, argument),
         // The protocol may come to know more kinds.
         _ => Err(unknown("this kind of reference has no completions".into())),
     }

@@ -12,6 +12,7 @@ mod door;
 mod guard;
 mod notices;
 mod page;
+mod prompts;
 mod reply;
 mod resources;
 mod say;

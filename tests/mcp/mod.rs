@@ -4,5 +4,6 @@ mod client;
 mod errors;
 mod host;
 mod outputs;
+mod prompts;
 mod protocol;
 mod resources;
