@@ -1,7 +1,7 @@
 //! The command line: one verb a file, each one call into [`crate::ops`] and its rendering.
 //!
 //! Answers go to stdout, progress and errors to stderr (`out`); what a script needs is in the exit code
-//! (`exit`). No verb needs a server. The roles that are no verbs (MCP server, holder, hook, rehearsal) are
+//! (`exit`). No verb needs a server. The roles that are no verbs (MCP server, set-up, holder, hook, rehearsal) are
 //! named here only for the parser; `main` runs them.
 
 #![allow(clippy::result_large_err, reason = "an error is built once, on the way out of a program that ends")]
@@ -17,6 +17,7 @@ mod exit;
 mod explain;
 mod follow;
 mod health;
+mod init;
 mod interrupt;
 mod kill;
 mod list;
@@ -53,6 +54,7 @@ pub use attach::AttachArgs;
 pub use create::CreateArgs;
 pub use doctor::{Check, DoctorArgs, Doctoring, Rehearsal};
 pub use exit::Exit;
+pub use init::{Host, InitArgs, Place, Scope, init};
 pub use kill::KillArgs;
 pub use list::ListArgs;
 pub use pane::PaneArgs;
@@ -140,6 +142,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Serve MCP on stdin and stdout; the same as no command
     Mcp(McpArgs),
+    /// Show or write the entry that makes a host start Aegis
+    Init(InitArgs),
     /// Try Aegis with the installed Claude Code against a scripted API: no account, no network
     Rehearse(RehearseArgs),
     /// Hold one session
@@ -212,7 +216,7 @@ pub(crate) struct Cx {
 
 /// Runs a verb and tells how it came out.
 ///
-/// The roles (`mcp`, `holder`, `hook`, `rehearse`) are not verbs; asked for here they give exit code 2.
+/// The roles (`mcp`, `init`, `holder`, `hook`, `rehearse`) are not verbs; asked for here they give exit code 2.
 pub async fn run(command: Command, aegis: Aegis, caller: Caller) -> ExitCode {
     run_with(command, aegis, caller, Doctoring::default()).await
 }
@@ -249,9 +253,11 @@ async fn dispatch(cx: &Cx, command: Command, doctoring: Doctoring) -> Result<Exi
         Command::Explain(args) => explain::run(cx, args).await,
         Command::Health(_) => health::run(cx).await,
         Command::Doctor(args) => doctor::run(cx, args, doctoring).await,
-        Command::Mcp(_) | Command::Rehearse(_) | Command::Holder { .. } | Command::Hook { .. } => {
-            Ok(Exit::Usage)
-        }
+        Command::Mcp(_)
+        | Command::Init(_)
+        | Command::Rehearse(_)
+        | Command::Holder { .. }
+        | Command::Hook { .. } => Ok(Exit::Usage),
     }
 }
 
@@ -276,6 +282,7 @@ fn json(command: &Command) -> bool {
         Command::Health(format) => format.json,
         Command::Doctor(args) => args.format.json,
         Command::Rehearse(args) => args.format.json,
+        Command::Init(args) => args.format.json,
         Command::Mcp(_) | Command::Holder { .. } | Command::Hook { .. } => false,
     }
 }

@@ -9,7 +9,7 @@ use crate::domain::{StatusWord, WhenBusy};
 use crate::ops::{Door, OPS};
 
 /// Verbs that combine operations, and roles.
-const OTHERS: [&str; 7] = ["run", "answer", "doctor", "mcp", "rehearse", "holder", "hook"];
+const OTHERS: [&str; 8] = ["init", "run", "answer", "doctor", "mcp", "rehearse", "holder", "hook"];
 
 fn verbs() -> BTreeSet<String> {
     Cli::command().get_subcommands().map(|verb| verb.get_name().to_owned()).collect()
