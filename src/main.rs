@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use aegis::app::{App, Surroundings};
 use aegis::claude::launch::{SECRET_VARIABLE, SOCKET_VARIABLE};
-use aegis::cli::{self, Cli, Command, Doctoring, McpArgs};
+use aegis::cli::{self, Cli, Command, Doctoring, InitArgs, McpArgs, Place};
 use aegis::engine::steward;
 use aegis::{fault, holder, mcp};
 use tracing_subscriber::EnvFilter;
@@ -26,6 +26,7 @@ fn main() -> ExitCode {
         Some(Command::Holder { session_dir: _ }) => hold(),
         Some(Command::Hook { event }) => hook(&surroundings, &event),
         Some(Command::Rehearse(args)) => run(rehearse::run(args, surroundings)),
+        Some(Command::Init(args)) => init(surroundings, args),
         None => serve(surroundings, mcp),
         Some(Command::Mcp(args)) => serve(surroundings, McpArgs { tools: args.tools.or(mcp.tools) }),
         Some(verb) => match surroundings.clone().build() {
@@ -66,6 +67,13 @@ fn hook(surroundings: &Surroundings, event: &str) -> ExitCode {
         Err(error) => tracing::debug!(%error, "the event did not reach the holder"),
     }
     ExitCode::SUCCESS
+}
+
+/// Needs neither configuration nor store.
+fn init(surroundings: Surroundings, args: InitArgs) -> ExitCode {
+    let Surroundings { sources, program } = surroundings;
+    let search_path = sources.env.get("PATH").cloned();
+    cli::init(args, &Place { cwd: sources.cwd, home: sources.home, program, search_path })
 }
 
 fn serve(surroundings: Surroundings, args: McpArgs) -> ExitCode {

@@ -1,7 +1,7 @@
 //! The command line: one verb a file, each one call into [`crate::ops`] and its rendering.
 //!
 //! Answers go to stdout, progress and errors to stderr (`out`); what a script needs is in the exit code
-//! (`exit`). No verb needs a server. The roles that are no verbs (MCP server, holder, hook, rehearsal) are
+//! (`exit`). No verb needs a server. The roles that are no verbs (MCP server, set-up, holder, hook, rehearsal) are
 //! named here only for the parser; `main` runs them.
 
 #![allow(clippy::result_large_err, reason = "an error is built once, on the way out of a program that ends")]
@@ -18,6 +18,7 @@ mod exit;
 mod explain;
 mod follow;
 mod health;
+mod init;
 mod interrupt;
 mod kill;
 mod line;
@@ -61,6 +62,7 @@ pub use batch::BatchArgs;
 pub use create::CreateArgs;
 pub use doctor::{Check, DoctorArgs, Doctoring, Rehearsal};
 pub use exit::Exit;
+pub use init::{Host, InitArgs, Place, Scope, init};
 pub use kill::KillArgs;
 pub use line::LineArgs;
 pub use list::ListArgs;
@@ -176,6 +178,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Serve MCP on stdin and stdout; the same as no command
     Mcp(McpArgs),
+    /// Show or write the entry that makes a host start Aegis
+    Init(InitArgs),
     /// Try Aegis with the installed Claude Code against a scripted API: no account, no network
     Rehearse(RehearseArgs),
     /// Hold one session
@@ -248,7 +252,7 @@ pub(crate) struct Cx {
 
 /// Runs a verb and tells how it came out.
 ///
-/// The roles (`mcp`, `holder`, `hook`, `rehearse`) are not verbs; asked for here they give exit code 2.
+/// The roles (`mcp`, `init`, `holder`, `hook`, `rehearse`) are not verbs; asked for here they give exit code 2.
 pub async fn run(command: Command, aegis: Aegis, caller: Caller) -> ExitCode {
     run_with(command, aegis, caller, Doctoring::default()).await
 }
@@ -295,9 +299,11 @@ async fn dispatch(cx: &Cx, command: Command, doctoring: Doctoring) -> Result<Exi
         Command::Swarm(args) => swarm::run(cx, args).await,
         Command::Health(_) => health::run(cx).await,
         Command::Doctor(args) => doctor::run(cx, args, doctoring).await,
-        Command::Mcp(_) | Command::Rehearse(_) | Command::Holder { .. } | Command::Hook { .. } => {
-            Ok(Exit::Usage)
-        }
+        Command::Mcp(_)
+        | Command::Init(_)
+        | Command::Rehearse(_)
+        | Command::Holder { .. }
+        | Command::Hook { .. } => Ok(Exit::Usage),
     }
 }
 
@@ -331,6 +337,7 @@ fn json(command: &Command) -> bool {
         Command::Pipeline(command) => command.format().json,
         Command::Doctor(args) => args.format.json,
         Command::Rehearse(args) => args.format.json,
+        Command::Init(args) => args.format.json,
         Command::Mcp(_) | Command::Holder { .. } | Command::Hook { .. } => false,
     }
 }

@@ -22,6 +22,7 @@ mod stats;
 mod status;
 mod template;
 mod time;
+mod visible;
 
 pub use ask::{Answer, Ask, AskKind, AskVia, How, Remember, Resolution};
 pub use error::{ErrorCode, OpError};
@@ -47,3 +48,4 @@ pub use status::{
 };
 pub use template::{FillError, SecretEnv, Template, TemplateChange, TemplateField, fill, variables};
 pub use time::Timestamp;
+pub use visible::{escape, hides, visible};

@@ -13,12 +13,15 @@ mod launch;
 mod link;
 mod memory;
 mod names;
+mod news;
 mod once;
 mod pipeline;
 mod prepare;
 mod program;
 mod read;
 mod rebuild;
+mod repository;
+mod roster;
 mod stats;
 pub mod steward;
 mod swarm;
@@ -35,7 +38,7 @@ use std::sync::atomic::AtomicU8;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::time::timeout;
 
 use crate::config::{Config, Paths};
@@ -43,7 +46,10 @@ use crate::domain::{ErrorCode, OpError, SessionId};
 use crate::holder::{self, Archive, HolderClient};
 use crate::store::{Store, StoreError};
 
+pub use news::{News, NewsReader};
 pub use pipeline::{NewPipeline, NewStep, PipelineQuery};
+pub use repository::{Project, Repository};
+pub use roster::Roster;
 pub use swarm::{Subagent, Swarm, SwarmProcess};
 pub use types::{
     AttachInput, Attachment, ClaudeProgram, Created, Detail, EngineHealth, ListQuery, NewSession, WaitQuery,
@@ -78,6 +84,8 @@ pub struct Engine {
     /// Told whenever something is done.
     used: Notify,
     steward: AtomicU8,
+    roster: roster::Shared<watch::Sender<Option<roster::Rows>>>,
+    news: roster::Shared<news::Outlet>,
 }
 
 impl Engine {
@@ -96,6 +104,8 @@ impl Engine {
             started: Instant::now(),
             used: Notify::new(),
             steward: AtomicU8::new(steward::NOWHERE),
+            roster: roster::Shared::default(),
+            news: roster::Shared::default(),
         }
     }
 

@@ -214,7 +214,6 @@ enum Watched {
     Silent,
 }
 
-/// Subscribes to a session's events; its present state comes first.
 pub(super) async fn subscribe(
     row: &SessionRow,
     after: Option<Position>,

@@ -69,6 +69,8 @@ where
     // Dropping this future ends the connection too: SIGTERM needs nothing else.
     let stop = CancellationToken::new();
     let _stop: DropGuard = stop.clone().drop_guard();
+    // Whatever the connection has started ends with it.
+    let _closing: DropGuard = closing.clone().drop_guard();
     let input = Eof { inner: reader, closing: closing.clone() };
     let connection = async {
         let service = match door.serve_with_ct((input, writer), stop).await {

@@ -58,15 +58,39 @@ impl Slots {
             () = closing.cancelled() => return given_up(),
         };
         let Ok(_slot) = slot else { return given_up() };
-        match (CatchPanic { inner: Box::pin(call) }).await {
-            Ok(answer) => answer,
-            Err(panic) => {
-                tracing::error!(tool, panic = said(panic.as_ref()), "a tool panicked");
-                ToolFault::from(OpError::new(ErrorCode::Internal, format!("{tool} failed unexpectedly")))
-                    .into_call_tool_result()
-            }
+        survive(tool, call).await.unwrap_or_else(|error| ToolFault::from(error).into_call_tool_result())
+    }
+
+    /// Does what a request other than a tool call asks for, once there is a slot for it, and no longer than the client
+    /// wants it.
+    pub(super) async fn ask<T>(
+        &self,
+        what: &str,
+        work: impl Future<Output = Result<T, ErrorData>> + Send,
+        cancelled: &CancellationToken,
+    ) -> Result<T, ErrorData> {
+        let work = async {
+            let _slot = self.calls.acquire().await;
+            let failed = |error: OpError| {
+                let data = error.to_json();
+                ErrorData::internal_error(error.message, Some(data))
+            };
+            survive(what, work).await.unwrap_or_else(|error| Err(failed(error)))
+        };
+        tokio::select! {
+            biased;
+            done = work => done,
+            () = cancelled.cancelled() => Err(ErrorData::internal_error("the request was cancelled", None)),
         }
     }
+}
+
+/// Gives what `work` gives, or an error if it panics.
+async fn survive<T>(what: &str, work: impl Future<Output = T> + Send) -> Result<T, OpError> {
+    (CatchPanic { inner: Box::pin(work) }).await.map_err(|panic| {
+        tracing::error!(what, panic = said(panic.as_ref()), "a request panicked");
+        OpError::new(ErrorCode::Internal, format!("{what} failed unexpectedly"))
+    })
 }
 
 /// The answer to a call that was withdrawn before it began; the client no longer listens for it.

@@ -6,10 +6,15 @@
 //! Both eras of the protocol are served by the same handler; nothing here asks which one it is.
 
 mod args;
+mod complete;
 mod connection;
 mod door;
 mod guard;
+mod notices;
+mod page;
+mod prompts;
 mod reply;
+mod resources;
 mod say;
 mod schema;
 #[cfg(test)]

@@ -6,6 +6,7 @@
 mod ask;
 mod batch;
 mod catalogue;
+mod live;
 mod memory;
 mod pipeline;
 mod prompt;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use crate::domain::{ErrorCode, OpError, SessionId};
 use crate::engine::Engine;
 
+pub use crate::engine::{Attachment, News, NewsReader, Project, Repository, Roster};
 pub use ask::{ApprovePermission, RejectPermission};
 pub use batch::{BatchCreateSessions, BatchItem, BatchResult, Failure, SessionsCreated};
 pub use catalogue::{Door, OPS, Op};

@@ -3,6 +3,7 @@
 mod commands;
 mod eof;
 mod errors;
+mod init;
 mod sdk;
 
 use aegis::rehearsal::api::{HoldAt, Question, Reply, Script, ToolCall};

@@ -65,6 +65,7 @@ async fn a_delegation_through_every_tool(#[values("2.1.197", "2.1.330")] version
     chosen(&mut client, &lab, &id).await;
     looked_at(&mut client, &lab, &id).await;
     stopped(&mut client, &lab, &id).await;
+    typed(&mut client, &id).await;
     remembered(&mut client).await;
     several(&mut client, &lab).await;
     in_steps(&mut client, &lab).await;
@@ -196,6 +197,16 @@ async fn stopped(client: &mut McpClient, lab: &Lab, id: &str) {
     assert_eq!(stopped["status"], "idle", "{stopped:#}");
     let escaped = client.ask("escape_session", json!({"sessionId": id})).await;
     assert_eq!(escaped["status"], "idle", "{escaped:#}");
+}
+
+/// A shell line and a slash command.
+async fn typed(client: &mut McpClient, id: &str) {
+    let ran = client.ask("send_bash", json!({"sessionId": id, "command": "echo over here"})).await;
+    assert_eq!(ran["output"], "over here", "{ran:#}");
+    client.until(id, "idle").await;
+    let sent = client.ask("send_command", json!({"sessionId": id, "command": "compact"})).await;
+    assert_eq!(sent["delivery"], "command", "{sent:#}");
+    client.until(id, "idle").await;
 }
 
 async fn in_steps(client: &mut McpClient, lab: &Lab) {

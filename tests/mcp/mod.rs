@@ -1,7 +1,10 @@
-//! The MCP door over an in-process pipe, spoken to in raw lines: what a client really sees.
+//! The MCP door spoken to in raw lines: what a client really sees, over an in-process pipe and by the real program.
 
 mod client;
 mod errors;
+mod host;
 mod memory;
 mod outputs;
+mod prompts;
 mod protocol;
+mod resources;

@@ -1,0 +1,165 @@
+//! What happens in all live sessions, as their holders push it.
+//!
+//! All readers of an engine share one connection to each holder; the connections end with the last reader.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{broadcast, mpsc, watch};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::timeout;
+
+use super::Engine;
+use super::roster::{Roster, Running};
+use super::wait::subscribe;
+use crate::domain::{Event, OpError, Position, Session, SessionId};
+use crate::holder::HolderError;
+use crate::holder::client::ANSWERS_WITHIN;
+use crate::store::SessionRow;
+use crate::wire::Push;
+
+/// How much may wait for a reader; more and it is told that it missed something.
+const KEPT: usize = 1024;
+
+/// How long before a holder that cannot be reached, though it lives, is tried again.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// One piece of news.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// A session has come.
+    Came(Arc<Session>),
+    /// Something happened in a session.
+    Event(Arc<Event>),
+    /// A session has ended: its last state.
+    Ended(Arc<Session>),
+    /// This reader was too slow: anything may have happened.
+    Missed,
+}
+
+/// What the shared task tells through.
+pub(super) struct Outlet {
+    news: broadcast::Sender<News>,
+    /// Whether every session that lived at the start is followed.
+    ready: watch::Receiver<bool>,
+}
+
+/// The news from here on.
+pub struct NewsReader {
+    news: broadcast::Receiver<News>,
+    _running: Arc<Running<Outlet>>,
+}
+
+impl NewsReader {
+    /// Waits for the next piece of news.
+    pub async fn next(&mut self) -> News {
+        match self.news.recv().await {
+            Ok(news) => news,
+            Err(broadcast::error::RecvError::Lagged(_)) => News::Missed,
+            // The sender lives as long as this reader.
+            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+impl Engine {
+    /// Follows all live sessions. When this returns, whatever happens next is told.
+    ///
+    /// A session whose holder does not answer is followed once it does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::roster`].
+    pub async fn news(self: &Arc<Self>) -> Result<NewsReader, OpError> {
+        let roster = self.roster().await?;
+        let running = self.news.take(|| {
+            let (news, _) = broadcast::channel(KEPT);
+            let (tell, ready) = watch::channel(false);
+            let follow = follow_all(self.clone(), roster, news.clone(), tell);
+            Ok(Running::new(Outlet { news, ready }, follow))
+        })?;
+        let mut ready = running.outlet.ready.clone();
+        // A task that failed leaves a reader without news, not its caller without an answer.
+        let _ = timeout(ANSWERS_WITHIN, ready.wait_for(|ready| *ready)).await;
+        Ok(NewsReader { news: running.outlet.news.subscribe(), _running: running })
+    }
+}
+
+async fn follow_all(
+    engine: Arc<Engine>,
+    mut roster: Roster,
+    news: broadcast::Sender<News>,
+    ready: watch::Sender<bool>,
+) {
+    let mut tasks = JoinSet::new();
+    let mut followed: HashMap<SessionId, AbortHandle> = HashMap::new();
+    // Ends when each of the first followers has dropped its end.
+    let (first, mut all_first) = mpsc::channel::<()>(1);
+    let mut first = Some(first);
+    loop {
+        followed.retain(|_, follower| !follower.is_finished());
+        for row in roster.rows().iter() {
+            followed.entry(row.spec.id).or_insert_with(|| {
+                tasks.spawn(follow(engine.clone(), row.clone(), news.clone(), first.clone()))
+            });
+        }
+        if first.take().is_some() {
+            tokio::select! {
+                _ = all_first.recv() => {}
+                () = roster.changed() => {}
+            }
+            let _ = ready.send(true);
+            continue;
+        }
+        roster.changed().await;
+        while tasks.try_join_next().is_some() {}
+    }
+}
+
+/// Passes a session's events on until it has ended.
+async fn follow(
+    engine: Arc<Engine>,
+    row: SessionRow,
+    news: broadcast::Sender<News>,
+    first: Option<mpsc::Sender<()>>,
+) {
+    let came = first.is_none();
+    let mut first = first;
+    let mut seen: Option<Position> = None;
+    loop {
+        match subscribe(&row, seen).await {
+            Ok((snapshot, client, mut pushes)) => {
+                if seen.is_none() && came {
+                    // Without readers nothing is told.
+                    let _ = news.send(News::Came(Arc::new(snapshot.session)));
+                }
+                seen = seen.or(Some(snapshot.position));
+                drop(first.take());
+                while let Some(pushed) = pushes.recv().await {
+                    if let Push::Event { event } = pushed {
+                        seen = Some(Position { epoch: event.epoch, seq: event.seq });
+                        let _ = news.send(News::Event(Arc::from(event)));
+                    }
+                }
+                drop(client);
+            }
+            Err(HolderError::Silent(_)) => {
+                drop(first.take());
+                continue;
+            }
+            Err(_) => {}
+        }
+        match engine.closed(&row).await {
+            Ok(Some(session)) => {
+                let _ = news.send(News::Ended(Arc::new(session)));
+                return;
+            }
+            Ok(None) => tokio::time::sleep(AGAIN).await,
+            Err(error) => {
+                tracing::warn!(%error, session = %row.spec.id, "a session can no longer be followed");
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What doors need beside the operations that clients call: news as it happens, and what a prompt's arguments mean.
+
+use super::{Aegis, Caller};
+use crate::domain::{OpError, SessionId};
+use crate::engine::{NewsReader, Project, Roster};
+
+impl Aegis {
+    /// Tells which sessions live, and when one comes or goes.
+    ///
+    /// # Errors
+    ///
+    /// `internal` where the system refuses to watch a directory, `storage_failed`.
+    pub async fn roster(&self, _: &Caller) -> Result<Roster, OpError> {
+        self.engine.roster().await
+    }
+
+    /// Follows all live sessions: what happens after this returned is told.
+    ///
+    /// # Errors
+    ///
+    /// As [`Aegis::roster`].
+    pub async fn news(&self, _: &Caller) -> Result<NewsReader, OpError> {
+        self.engine.news().await
+    }
+
+    /// Finds the session that is meant.
+    ///
+    /// # Errors
+    ///
+    /// `no_such_session`, `ambiguous_session`, `storage_failed`.
+    pub async fn find(&self, _: &Caller, reference: &str) -> Result<SessionId, OpError> {
+        self.engine.resolve(reference).await
+    }
+
+    /// Tells whether the caller may answer a session's asks: not those of the session that it runs inside, nor of that
+    /// one's ancestors.
+    ///
+    /// # Errors
+    ///
+    /// `storage_failed`.
+    pub async fn may_answer(&self, caller: &Caller, id: SessionId) -> Result<bool, OpError> {
+        match caller.inside {
+            Some(inside) => Ok(!self.engine.lineage(inside).await?.contains(&id)),
+            None => Ok(true),
+        }
+    }
+
+    /// Finds a directory that sessions may work in, and which repository it is a clone of.
+    ///
+    /// # Errors
+    ///
+    /// `work_dir_refused`.
+    pub async fn project(&self, _: &Caller, work_dir: &str) -> Result<Project, OpError> {
+        self.engine.project(work_dir).await
+    }
+}
