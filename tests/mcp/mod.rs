@@ -5,6 +5,7 @@ mod errors;
 mod host;
 mod memory;
 mod outputs;
+mod progress;
 mod prompts;
 mod protocol;
 mod resources;
