@@ -28,7 +28,6 @@ pub(super) enum Happened {
     /// These are to be told now.
     Due(Vec<Notice>),
     /// This is new.
-    #[expect(dead_code, reason = "told as log messages once those are sent")]
     News(News),
 }
 
