@@ -32,6 +32,15 @@ const fn after(prompt: &'static str, status: &'static str, call: Call) -> Call {
 /// Every tool, in an order in which each call succeeds. A new tool gets a line here, and both SDKs drive it.
 const CALLS: &[Call] = &[
     call("server_health", "{}"),
+    call("state_set", r#"{"key": "team/rules", "value": "Greet first."}"#),
+    call("state_get", r#"{"key": "team/rules"}"#),
+    call("state_delete", r#"{"key": "team/rules"}"#),
+    call(
+        "create_pipeline",
+        r#"{"name": "ship", "workDir": "$dir", "steps": [{"name": "one", "prompt": "hello"}]}"#,
+    ),
+    call("list_pipelines", "{}"),
+    call("batch_create_sessions", r#"{"sessions": [{"workDir": "/none/such"}]}"#),
     call("create_session", r#"{"workDir": "$dir", "name": "worker", "reuse": false}"#),
     call("wait_for_session", r#"{"sessionIds": ["$id"], "until": ["idle"]}"#),
     call("list_sessions", r#"{"workDir": "$dir"}"#),
@@ -43,6 +52,12 @@ const CALLS: &[Call] = &[
     call("capture_pane", r#"{"sessionId": "$id"}"#),
     after("HOLD", "working", call("interrupt_session", r#"{"sessionId": "$id"}"#)),
     call("escape_session", r#"{"sessionId": "$id"}"#),
+    call("get_session_summary", r#"{"sessionId": "$id"}"#),
+    call("get_session_metrics", r#"{"sessionId": "$id"}"#),
+    call("get_session_latency", r#"{"sessionId": "$id"}"#),
+    call("get_swarm", "{}"),
+    call("send_command", r#"{"sessionId": "$id", "command": "/compact"}"#),
+    call("send_bash", r#"{"sessionId": "$id", "command": "echo here"}"#),
     call("kill_session", r#"{"sessionId": "$id"}"#),
 ];
 
