@@ -2,7 +2,7 @@
 
 #![expect(deprecated, reason = "the older protocol, which hosts still speak, has log messages")]
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rmcp::handler::server::tool::{ToolCallContext, ToolRouter};
@@ -46,7 +46,9 @@ pub enum ToolSet {
 pub struct McpDoor {
     pub(super) aegis: Aegis,
     pub(super) caller: Caller,
-    pub(super) tools: Arc<ToolRouter<Self>>,
+    pub(super) set: ToolSet,
+    /// Built when they are first asked for: their schemas take longer than all else before the first answer.
+    pub(super) tools: Arc<OnceLock<ToolRouter<Self>>>,
     pub(super) slots: Arc<Slots>,
     /// Fires when the client is gone: whatever waits for something else may stop.
     pub(super) closing: CancellationToken,
@@ -62,7 +64,8 @@ impl McpDoor {
         Self {
             aegis,
             caller,
-            tools: Arc::new(tools::router(set)),
+            set,
+            tools: Arc::default(),
             slots: Arc::default(),
             closing: CancellationToken::new(),
             progress_every: PROGRESS_EVERY,
@@ -83,9 +86,13 @@ impl McpDoor {
         tools::router(set).list_all()
     }
 
+    pub(super) fn router(&self) -> &ToolRouter<Self> {
+        self.tools.get_or_init(|| tools::router(self.set))
+    }
+
     fn unknown_tool(&self, name: &str) -> ErrorData {
         let shown = brief(name);
-        let known: Vec<_> = self.tools.map.keys().map(AsRef::as_ref).collect();
+        let known: Vec<_> = self.router().map.keys().map(AsRef::as_ref).collect();
         let message = match nearest(name, known.iter().copied()) {
             Some(near) => format!("unknown tool `{shown}`; did you mean `{near}`?"),
             None => format!("unknown tool `{shown}`"),
@@ -94,7 +101,7 @@ impl McpDoor {
     }
 }
 
-#[tool_handler(router = self.tools)]
+#[tool_handler(router = self.router())]
 impl ServerHandler for McpDoor {
     fn get_info(&self) -> ServerConfig {
         let about = Implementation::new("aegis", env!("CARGO_PKG_VERSION"))
@@ -117,12 +124,12 @@ impl ServerHandler for McpDoor {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        if !self.tools.has_route(&request.name) {
+        if !self.router().has_route(&request.name) {
             return Err(self.unknown_tool(&request.name));
         }
         let name = request.name.clone();
         let cancelled = context.ct.clone();
-        let call = self.tools.call(ToolCallContext::new(self, request, context));
+        let call = self.router().call(ToolCallContext::new(self, request, context));
         self.slots.run(&name, call, &cancelled, &self.closing).await
     }
 
@@ -131,7 +138,7 @@ impl ServerHandler for McpDoor {
         request: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        let (tools, next_cursor) = page("tools", self.tools.list_all(), request.as_ref())?;
+        let (tools, next_cursor) = page("tools", self.router().list_all(), request.as_ref())?;
         let mut result = ListToolsResult::with_all_items(tools);
         result.next_cursor = next_cursor;
         Ok(result)

@@ -28,7 +28,7 @@ fn door() -> McpDoor {
     McpDoor::new(Aegis::new(Arc::new(crate::engine::testing::engine())), caller, ToolSet::Full)
 }
 
-fn with_tool<F>(mut door: McpDoor, name: &'static str, call: F) -> McpDoor
+fn with_tool<F>(door: McpDoor, name: &'static str, call: F) -> McpDoor
 where
     F: for<'a> Fn(
             ToolCallContext<'a, McpDoor>,
@@ -38,8 +38,9 @@ where
         + 'static,
 {
     let tool = Tool::new(name, "", Arc::new(JsonObject::new()));
-    Arc::make_mut(&mut door.tools).add_route(ToolRoute::new_dyn(tool, call));
-    door
+    let mut router = door.router().clone();
+    router.add_route(ToolRoute::new_dyn(tool, call));
+    McpDoor { tools: Arc::new(router.into()), ..door }
 }
 
 /// A wait that nothing ever ends but the client.

@@ -28,7 +28,7 @@ pub(super) struct Parameters<T>(pub(super) Result<T, OpError>);
 impl<T: DeserializeOwned> FromContextPart<ToolCallContext<'_, McpDoor>> for Parameters<T> {
     fn from_context_part(context: &mut ToolCallContext<'_, McpDoor>) -> Result<Self, ErrorData> {
         let mut arguments = context.arguments.take().unwrap_or_default();
-        let checked = match context.service.tools.get(&context.name) {
+        let checked = match context.service.router().get(&context.name) {
             Some(tool) => check_arguments(tool, &mut arguments),
             None => Ok(()),
         };
