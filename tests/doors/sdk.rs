@@ -1,5 +1,7 @@
 //! The official TypeScript SDK as the client of a real delegation. It holds every answer against the tool's output schema by itself.
 
+use std::time::Instant;
+
 use rstest::rstest;
 use serde_json::json;
 
@@ -7,6 +9,7 @@ use super::clients::{Sdk, client};
 use super::script;
 use crate::support::Lab;
 use crate::support::outside::McpClient;
+use crate::support::tasks::PATIENCE;
 
 fn pair(role: &str, text: &str) -> (String, String) {
     (role.into(), text.into())
@@ -104,9 +107,15 @@ async fn looked_at(client: &mut McpClient, lab: &Lab, id: &str) {
     );
     let status = client.ask("get_status", json!({"sessionId": &id[..8]})).await;
     assert_eq!((&status["id"], &status["health"]["alive"]), (&json!(id), &json!(true)), "{status:#}");
-    let pane = client.ask("capture_pane", json!({"sessionId": id})).await;
-    // The last answer may still be on its way to the screen; what was before it is there.
-    assert!(pane["pane"].as_str().unwrap().contains("First chosen."), "{pane:#}");
+    // Idle is told by a hook; a busy machine draws the answer later.
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let pane = client.ask("capture_pane", json!({"sessionId": id})).await;
+        if pane["pane"].as_str().unwrap().contains("First chosen.") {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{pane:#}");
+    }
     counted(client, id).await;
     let page = client.ask("get_transcript", json!({"sessionId": id, "role": "assistant", "limit": 1})).await;
     assert_eq!((page["messages"][0]["role"].as_str(), &page["hasMore"]), (Some("assistant"), &json!(true)));
