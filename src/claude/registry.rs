@@ -4,11 +4,21 @@
 //! Only names, ids, directories and states are read. Prompts stand in some of these files and in arguments; they stay
 //! there.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::live::Live;
 use crate::domain::{ConversationId, Timestamp};
+
+/// Claude Code's configuration directory in this environment: `CLAUDE_CONFIG_DIR`, else `.claude` in the home.
+#[must_use]
+pub fn config_dir(environment: &BTreeMap<String, String>) -> Option<PathBuf> {
+    let set = |name: &str| environment.get(name).filter(|value| !value.is_empty()).map(Path::new);
+    set("CLAUDE_CONFIG_DIR").map(PathBuf::from).or_else(|| Some(set("HOME")?.join(".claude")))
+}
 
 /// A process as its live file, `sessions/<pid>.json`, tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -27,6 +27,17 @@ pub struct Format {
     pub json: bool,
 }
 
+/// Which page of a list.
+#[derive(Clone, Debug, Args)]
+pub struct Page {
+    /// At most so many
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200))]
+    pub limit: Option<u32>,
+    /// Go on where the page before ended
+    #[arg(long)]
+    pub cursor: Option<String>,
+}
+
 /// Reads a status word.
 pub(super) fn status() -> impl TypedValueParser<Value = StatusWord> {
     PossibleValuesParser::new(StatusWord::ALL.map(StatusWord::as_str)).try_map(|word| {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::args::{Format, absolute, status};
+use super::args::{Format, Page, absolute, status};
 use super::{Cx, Exit, text};
 use crate::domain::{OpError, StatusWord, Timestamp};
 use crate::ops::{ListSessions, SessionList};
@@ -19,12 +19,9 @@ pub struct ListArgs {
     /// Only sessions that work in this directory
     #[arg(long, value_name = "DIR")]
     pub dir: Option<String>,
-    /// At most so many
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200))]
-    pub limit: Option<u32>,
-    /// Go on where the page before ended
-    #[arg(long)]
-    pub cursor: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub page: Page,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub format: Format,
@@ -33,8 +30,8 @@ pub struct ListArgs {
 pub(super) async fn run(cx: &Cx, args: ListArgs) -> Result<Exit, OpError> {
     let work_dir = args.dir.as_deref().map(absolute).transpose()?;
     let page =
-        |status, cursor| ListSessions { status, work_dir: work_dir.clone(), limit: args.limit, cursor };
-    let mut list = cx.aegis.list_sessions(&cx.caller, page(args.status, args.cursor)).await?;
+        |status, cursor| ListSessions { status, work_dir: work_dir.clone(), limit: args.page.limit, cursor };
+    let mut list = cx.aegis.list_sessions(&cx.caller, page(args.status, args.page.cursor)).await?;
     if args.all {
         let ended = cx.aegis.list_sessions(&cx.caller, page(Some(StatusWord::Ended), None)).await?;
         list = join(list, ended);

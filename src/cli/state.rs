@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use super::args::{Format, text_or_stdin};
+use super::args::{Format, Page, text_or_stdin};
 use super::{Cx, Exit, text};
 use crate::domain::{MemoryEntry, OpError, Timestamp};
 use crate::ops::{ListState, SetState, StateDeleted, StateList, StateRef};
@@ -61,12 +61,9 @@ pub struct KeyArgs {
 pub struct ListStateArgs {
     /// Only keys that begin so
     pub prefix: Option<String>,
-    /// At most so many
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200))]
-    pub limit: Option<u32>,
-    /// Go on where the page before ended
-    #[arg(long)]
-    pub cursor: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub page: Page,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub format: Format,
@@ -107,7 +104,7 @@ pub(super) async fn run(cx: &Cx, args: StateArgs) -> Result<Exit, OpError> {
             })?;
         }
         StateCommand::List(args) => {
-            let request = ListState { prefix: args.prefix, limit: args.limit, cursor: args.cursor };
+            let request = ListState { prefix: args.prefix, limit: args.page.limit, cursor: args.page.cursor };
             let list = cx.aegis.state_list(&cx.caller, request).await?;
             cx.out.give(&list, |list| render(list, Timestamp::now()))?;
             if let (Some(cursor), false) = (&list.next_cursor, cx.out.json) {

@@ -3,7 +3,7 @@
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
-use super::args::{Format, absolute, pair, permission_mode, text_or_stdin, variables};
+use super::args::{Format, Page, absolute, pair, permission_mode, text_or_stdin, variables};
 use super::{Cx, Exit, text};
 use crate::domain::{OpError, PermissionMode, SecretEnv, TemplateField, Timestamp};
 use crate::ops::{CreateTemplate, ListTemplates, TemplateList, TemplateRef, TemplateView, UpdateTemplate};
@@ -103,12 +103,9 @@ pub struct TemplateTarget {
 /// Which templates to list.
 #[derive(Clone, Debug, Args)]
 pub struct ListTemplatesArgs {
-    /// At most so many
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200))]
-    pub limit: Option<u32>,
-    /// Go on where the page before ended
-    #[arg(long)]
-    pub cursor: Option<String>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub page: Page,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub format: Format,
@@ -149,7 +146,7 @@ pub(super) async fn run(cx: &Cx, args: TemplateArgs) -> Result<Exit, OpError> {
             cx.out.give(&aegis.create_template(caller, request).await?, render)?;
         }
         TemplateCommand::List(args) => {
-            let request = ListTemplates { limit: args.limit, cursor: args.cursor };
+            let request = ListTemplates { limit: args.page.limit, cursor: args.page.cursor };
             let list = aegis.list_templates(caller, request).await?;
             cx.out.give(&list, |list| rows(list, Timestamp::now()))?;
             if let (Some(cursor), false) = (&list.next_cursor, cx.out.json) {

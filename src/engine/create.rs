@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use futures_util::future::join_all;
 use sha2::{Digest, Sha256};
@@ -13,6 +13,7 @@ use super::rebuild::{known, record_of};
 use super::{Created, Engine, NewSession};
 use crate::claude::launch::{environment, never};
 use crate::claude::prompt::{self, Unsendable};
+use crate::claude::registry;
 use crate::config::OnTimeout;
 use crate::domain::{
     ConversationId, Delivery, ErrorCode, OpError, Policy, Receipt, SessionId, SessionSpec, StatusWord,
@@ -173,11 +174,8 @@ impl Engine {
 
     /// A conversation that never got a prompt has no file and cannot be resumed; Claude Code would only exit.
     fn must_exist(&self, conversation: ConversationId) -> Result<(), OpError> {
-        let configured =
-            self.environment.get("CLAUDE_CONFIG_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
-        let home = || self.environment.get("HOME").map(|home| Path::new(home).join(".claude"));
         let file = format!("{conversation}.jsonl");
-        let projects = configured.or_else(home).map(|dir| dir.join("projects"));
+        let projects = registry::config_dir(&self.environment).map(|dir| dir.join("projects"));
         let dirs =
             projects.into_iter().filter_map(|dir| fs::read_dir(dir).ok()).flatten().filter_map(Result::ok);
         if dirs.map(|dir| dir.path().join(&file)).any(|path| path.is_file()) {

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use super::Engine;
 use crate::domain::{Confidence, ErrorCode, OpError, Session, SessionId, Source, StatusWord, Timestamp};
 use crate::holder::client::ANSWERS_WITHIN;
+use crate::holder::process::ProcessId;
 use crate::holder::{HolderClient, HolderError, SessionDir};
 use crate::store::SessionRow;
 use crate::wire::{RefusalCode, Request, Snapshot};
@@ -165,6 +166,11 @@ pub(super) fn launching(row: &SessionRow) -> bool {
 /// Whether the session may still be on its way up: nobody has written its holder down, and it is not old.
 fn is_young(row: &SessionRow) -> bool {
     row.holder_pid.is_none() && Timestamp::now().millis_since(row.spec.created_at) < LAUNCHES_WITHIN_MS
+}
+
+/// The process that holds a session, where it was written down.
+pub(super) fn holder_id(row: &SessionRow) -> Option<ProcessId> {
+    Some(ProcessId { pid: row.holder_pid?, start: row.holder_start? })
 }
 
 /// What the store alone knows of a session.

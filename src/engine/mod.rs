@@ -8,6 +8,7 @@ mod attach;
 mod close;
 mod create;
 mod find;
+mod fs_watch;
 mod health;
 mod launch;
 mod link;

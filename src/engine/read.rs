@@ -5,7 +5,7 @@ use std::time::Duration;
 use std::{fs, io};
 
 use super::Engine;
-use super::link::{Observed, outline};
+use super::link::{Observed, holder_id, outline};
 use crate::domain::{
     ErrorCode, EventData, Evidence, MessagePage, MessageQuery, OpError, Session, StatusWord,
 };
@@ -106,7 +106,7 @@ impl Engine {
         self.unlink(row.spec.id);
         let until = tokio::time::Instant::now() + LETS_GO;
         let mut pause = tokio::time::interval(Duration::from_millis(5));
-        let holder = row.holder_pid.zip(row.holder_start).map(|(pid, start)| ProcessId { pid, start });
+        let holder = holder_id(row);
         let mut session = None;
         while tokio::time::Instant::now() < until {
             pause.tick().await;

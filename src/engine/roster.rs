@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use notify::{RecursiveMode, Watcher};
+use notify::RecursiveMode;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
-use super::Engine;
 use super::link::launching;
+use super::{Engine, fs_watch};
 use crate::domain::{ErrorCode, OpError, SessionId};
 use crate::store::SessionRow;
 
@@ -132,15 +132,11 @@ fn watch_sockets(engine: &Engine, wake: mpsc::Sender<()>) -> Result<notify::Reco
     let failed = |error: notify::Error| {
         OpError::new(ErrorCode::Internal, format!("the sessions' sockets cannot be watched: {error}"))
     };
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        // That somebody connects is told as well. One waiting word is enough.
-        if !event.is_ok_and(|event| event.kind.is_access()) {
-            let _ = wake.try_send(());
-        }
+    fs_watch::watch(&engine.paths.socket_dir, RecursiveMode::NonRecursive, move || {
+        // One waiting word is enough.
+        let _ = wake.try_send(());
     })
-    .map_err(failed)?;
-    watcher.watch(&engine.paths.socket_dir, RecursiveMode::NonRecursive).map_err(failed)?;
-    Ok(watcher)
+    .map_err(failed)
 }
 
 async fn keep(

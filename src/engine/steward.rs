@@ -14,12 +14,12 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use notify::{RecursiveMode, Watcher};
+use notify::RecursiveMode;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::link::launching;
-use super::{Engine, pipeline};
+use super::{Engine, fs_watch, pipeline};
 use crate::domain::{OpError, SessionId};
 use crate::fault;
 use crate::holder::client::ANSWERS_WITHIN;
@@ -72,15 +72,11 @@ async fn wait_for_lock(path: &Path) -> io::Result<File> {
 async fn tend(engine: &Arc<Engine>) -> io::Result<()> {
     let (wake, mut woken) = mpsc::channel::<()>(1);
     let told = wake.clone();
-    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-        // That somebody opens a file, mostly this steward itself, is told as well. One waiting word is enough.
-        if !event.is_ok_and(|event| event.kind.is_access()) {
-            let _ = told.try_send(());
-        }
+    let _watcher = fs_watch::watch(&engine.paths.sessions_dir, RecursiveMode::Recursive, move || {
+        // One waiting word is enough.
+        let _ = told.try_send(());
     })
     .map_err(io::Error::other)?;
-    let dir = &engine.paths.sessions_dir;
-    watcher.watch(dir, RecursiveMode::Recursive).map_err(io::Error::other)?;
     let mut guards: HashMap<SessionId, AbortHandle> = HashMap::new();
     let mut tasks = JoinSet::new();
     let mut copied: HashMap<SessionId, Copied> = HashMap::new();

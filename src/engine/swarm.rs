@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use futures_util::future::join_all;
 
 use super::Engine;
-use super::link::{LISTED_WITHIN, Observed, outline};
+use super::link::{LISTED_WITHIN, Observed, holder_id, outline};
 use crate::claude::live::Activity;
 use crate::claude::registry::{self, Registered, Team};
 use crate::domain::{ConversationId, ErrorCode, OpError, SessionId, StatusWord, Timestamp};
@@ -110,20 +110,12 @@ impl Engine {
                 status: session.status,
                 pid,
                 conversation_id: session.conversation_id,
-                holder: row.holder_pid.zip(row.holder_start).map(|(pid, start)| ProcessId { pid, start }),
+                holder: holder_id(row),
             });
         }
-        let config_dir = self.claude_config_dir();
+        let config_dir = registry::config_dir(&self.environment);
         let found = tokio::task::spawn_blocking(move || gather(&ours, config_dir.as_deref())).await;
         found.map_err(|error| OpError::new(ErrorCode::Internal, format!("the look did not finish: {error}")))
-    }
-
-    /// Where Claude Code keeps its files for whoever asks.
-    fn claude_config_dir(&self) -> Option<PathBuf> {
-        let set = |name: &str| self.environment.get(name).filter(|value| !value.is_empty());
-        set("CLAUDE_CONFIG_DIR")
-            .map(PathBuf::from)
-            .or_else(|| set("HOME").map(|home| Path::new(home).join(".claude")))
     }
 }
 

@@ -168,10 +168,7 @@ impl Aegis {
     ///
     /// `invalid_argument`, `no_such_session`, `holder_unreachable`.
     pub async fn get_transcript(&self, _: &Caller, req: GetTranscript) -> Result<MessagePage, OpError> {
-        let limit = req.limit.unwrap_or(50);
-        if !(1..=200).contains(&limit) {
-            return Err(OpError::new(ErrorCode::InvalidArgument, "limit must be from 1 to 200"));
-        }
+        let limit = super::page_limit(req.limit)?;
         if req.before_id.is_some() && req.after_id.is_some() {
             return Err(OpError::new(ErrorCode::InvalidArgument, "give beforeId or afterId, not both"));
         }
@@ -182,7 +179,7 @@ impl Aegis {
         let query = MessageQuery {
             before_id: req.before_id,
             after_id: req.after_id,
-            limit: limit as usize,
+            limit,
             role: req.role,
             include_thinking: req.include_thinking.unwrap_or(false),
             max_chars: max_chars as usize,

@@ -49,7 +49,7 @@ const KEPT_OF_USAGE: &[&str] = &[
 /// Reads a line. `None` if it is no JSON object.
 pub(super) fn read(bytes: &[u8]) -> Option<Json<'_>> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let line = Slim(KEPT).deserialize(&mut reader).ok()?;
+    let line = Keep::Members(KEPT).deserialize(&mut reader).ok()?;
     reader.end().ok()?;
     matches!(line, Json::Object(_)).then_some(line)
 }
@@ -139,7 +139,7 @@ impl Serialize for Json<'_> {
 
 impl<'de> Deserialize<'de> for Json<'de> {
     fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        reader.deserialize_any(Whole)
+        Keep::Whole.deserialize(reader)
     }
 }
 
@@ -147,10 +147,39 @@ impl<'de> Deserialize<'de> for Json<'de> {
 #[derive(Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// Reads a value whole.
-struct Whole;
+/// How much of a value is kept.
+#[derive(Clone, Copy)]
+enum Keep {
+    /// All of it.
+    Whole,
+    /// Of an object the members with these names, and of a list nothing.
+    Members(&'static [&'static str]),
+}
 
-impl<'de> Visitor<'de> for Whole {
+impl Keep {
+    /// How much of the member of this name is kept; `None` if nothing.
+    fn of(self, name: &str) -> Option<Self> {
+        match (self, name) {
+            (Self::Whole, _) => Some(Self::Whole),
+            (Self::Members(names), _) if !names.contains(&name) => None,
+            (Self::Members(_), "message") => Some(Self::Members(KEPT_OF_MESSAGE)),
+            (Self::Members(_), "usage") => Some(Self::Members(KEPT_OF_USAGE)),
+            // Of a refused call this is a text; else the tool's own record.
+            (Self::Members(_), "toolUseResult") => Some(Self::Members(&[])),
+            (Self::Members(_), _) => Some(Self::Whole),
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Keep {
+    type Value = Json<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Json<'de>, D::Error> {
+        reader.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Keep {
     type Value = Json<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -186,6 +215,10 @@ impl<'de> Visitor<'de> for Whole {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json<'de>, A::Error> {
+        if let Self::Members(_) = self {
+            while seq.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(Json::Null);
+        }
         let mut elements = Vec::new();
         while let Some(element) = seq.next_element()? {
             elements.push(element);
@@ -195,79 +228,11 @@ impl<'de> Visitor<'de> for Whole {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json<'de>, A::Error> {
         let mut members = Vec::new();
-        while let Some((Name(name), value)) = map.next_entry()? {
-            members.push((name, value));
-        }
-        Ok(Json::Object(members))
-    }
-}
-
-/// Reads of an object only the members with these names, and of a list nothing.
-struct Slim(&'static [&'static str]);
-
-impl<'de> DeserializeSeed<'de> for Slim {
-    type Value = Json<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<Json<'de>, D::Error> {
-        reader.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Slim {
-    type Value = Json<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Whole.expecting(f)
-    }
-
-    fn visit_unit<E>(self) -> Result<Json<'de>, E> {
-        Ok(Json::Null)
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Json<'de>, E> {
-        Whole.visit_bool(value)
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Json<'de>, E> {
-        Whole.visit_u64(value)
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Json<'de>, E> {
-        Whole.visit_i64(value)
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Json<'de>, E> {
-        Whole.visit_f64(value)
-    }
-
-    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Json<'de>, E> {
-        Whole.visit_borrowed_str(text)
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Json<'de>, E> {
-        Whole.visit_str(text)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json<'de>, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Json::Null)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json<'de>, A::Error> {
-        let mut members = Vec::new();
         while let Some(Name(name)) = map.next_key()? {
-            let value = match name.as_ref() {
-                unread if !self.0.contains(&unread) => {
-                    map.next_value::<IgnoredAny>()?;
-                    continue;
-                }
-                "message" => map.next_value_seed(Slim(KEPT_OF_MESSAGE))?,
-                "usage" => map.next_value_seed(Slim(KEPT_OF_USAGE))?,
-                // Of a refused call this is a text; else the tool's own record.
-                "toolUseResult" => map.next_value_seed(Slim(&[]))?,
-                _ => map.next_value()?,
-            };
-            members.push((name, value));
+            match self.of(&name) {
+                Some(keep) => members.push((name, map.next_value_seed(keep)?)),
+                None => drop(map.next_value::<IgnoredAny>()?),
+            }
         }
         Ok(Json::Object(members))
     }

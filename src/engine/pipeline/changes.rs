@@ -5,8 +5,10 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::{RecommendedWatcher, RecursiveMode};
 use tokio::sync::watch;
+
+use crate::engine::fs_watch;
 
 /// Tells that pipelines were written, in this process or another. Several writings may be told as one.
 pub(super) struct Changes {
@@ -23,13 +25,10 @@ impl Changes {
     pub(super) fn watch(mark: &Path) -> io::Result<Self> {
         open(mark)?;
         let (tell, told) = watch::channel(());
-        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            if !event.is_ok_and(|event| event.kind.is_access()) {
-                let _ = tell.send(());
-            }
+        let watcher = fs_watch::watch(mark, RecursiveMode::NonRecursive, move || {
+            let _ = tell.send(());
         })
         .map_err(io::Error::other)?;
-        watcher.watch(mark, RecursiveMode::NonRecursive).map_err(io::Error::other)?;
         Ok(Self { told, _watcher: watcher })
     }
 

@@ -20,6 +20,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::create::digest;
+use super::find::read_cursor;
 use super::names::work_dir;
 use super::{Engine, WaitQuery};
 use crate::domain::{
@@ -315,14 +316,4 @@ fn fingerprint(new: &NewPipeline) -> String {
         new.permission_mode,
         new.reuse
     ]))
-}
-
-fn read_cursor(text: &str) -> Result<(Timestamp, PipelineId), OpError> {
-    let parsed = text
-        .split_once('_')
-        .and_then(|(at, id)| Some((Timestamp::from_millis(at.parse().ok()?)?, id.parse().ok()?)));
-    parsed.ok_or_else(|| {
-        OpError::new(ErrorCode::InvalidArgument, "the cursor cannot be read")
-            .hint("pass the nextCursor of the page before, unchanged")
-    })
 }

@@ -91,12 +91,31 @@ impl Asks {
 }
 
 /// SHA-256 (hex) over what is asked.
-pub(super) fn hash(tool: &str, input: &Value) -> String {
+fn hash(tool: &str, input: &Value) -> String {
     let mut digest = Sha256::new();
     digest.update(tool.as_bytes());
     digest.update([0]);
     digest.update(input.to_string().as_bytes());
     digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What a hook asks about a call, now.
+pub(super) fn hook_ask(call: &ToolCall, agent: Option<&Agent>) -> Ask {
+    let (kind, title, options) = describe(call);
+    Ask {
+        id: AskId::mint(),
+        kind,
+        tool: Some(call.name.clone()),
+        input_hash: hash(&call.name, &call.input),
+        title,
+        options,
+        opened_at: Timestamp::now(),
+        via: AskVia::Hook,
+        agent: agent.map(|agent| agent.kind.clone()),
+        tool_use_id: call.tool_use_id.clone(),
+        input: Some(call.input.clone()),
+        resolution: None,
+    }
 }
 
 impl Actor {
@@ -108,21 +127,9 @@ impl Actor {
         suggestions: Vec<Value>,
         agent: Option<Agent>,
     ) {
-        let now = Timestamp::now();
-        let (kind, title, options) = describe(&call);
         let ask = Ask {
-            id: AskId::mint(),
-            kind,
-            tool: Some(call.name.clone()),
-            input_hash: hash(&call.name, &call.input),
-            title,
-            options,
-            opened_at: now,
-            via: AskVia::Hook,
-            agent: agent.as_ref().map(|agent| agent.kind.clone()),
             tool_use_id: self.conversation.open_call(&call.name, &call.input),
-            input: Some(call.input.clone()),
-            resolution: None,
+            ..hook_ask(&call, agent.as_ref())
         };
         let what = format!("hook PermissionRequest: {}", ask.title);
         self.open_ask(

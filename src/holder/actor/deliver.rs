@@ -131,13 +131,8 @@ impl Actor {
         key: Option<String>,
         when_busy: WhenBusy,
     ) -> Result<Receipt, Refusal> {
-        let typed = prompt::typed(text, self.launch.max_prompt_bytes).map_err(|unsendable| {
-            let code = match unsendable {
-                prompt::Unsendable::TooLong { .. } => RefusalCode::PromptTooLarge,
-                prompt::Unsendable::Blank | prompt::Unsendable::Control { .. } => RefusalCode::PromptRefused,
-            };
-            Refusal::new(code, unsendable.to_string())
-        })?;
+        let typed = prompt::typed(text, self.launch.max_prompt_bytes)
+            .map_err(|unsendable| Refusal::new(refused_as(&unsendable), unsendable.to_string()))?;
         self.accept_typed(Delivery::Paste, text.to_owned(), typed, key, when_busy)
     }
 
@@ -465,5 +460,13 @@ impl Actor {
                 self.advance(id, ReceiptState::Uncertain, now, "nothing says that it was taken");
             }
         }
+    }
+}
+
+/// The code for a text that cannot be typed.
+pub(super) fn refused_as(unsendable: &prompt::Unsendable) -> RefusalCode {
+    match unsendable {
+        prompt::Unsendable::TooLong { .. } => RefusalCode::PromptTooLarge,
+        prompt::Unsendable::Blank | prompt::Unsendable::Control { .. } => RefusalCode::PromptRefused,
     }
 }

@@ -15,6 +15,7 @@ use super::typing::COMMAND_SETTLES;
 use super::{Actor, Input};
 use crate::claude::live::{Activity, Live};
 use crate::claude::prompt;
+use crate::claude::registry;
 use crate::claude::transcript::Fact;
 use crate::domain::{AskVia, How, Outcome, Signal, Source, StatusWord, Timestamp};
 use crate::holder::process::ProcessId;
@@ -62,9 +63,6 @@ impl Ours {
 impl Files {
     /// Finds Claude Code's own directory from the session's environment.
     pub(super) fn new(environment: &BTreeMap<String, String>, inputs: mpsc::Sender<Input>) -> Self {
-        let configured =
-            environment.get("CLAUDE_CONFIG_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from);
-        let home = || environment.get("HOME").map(|home| Path::new(home).join(".claude"));
         let told = Arc::new(AtomicBool::new(false));
         let mark = told.clone();
         let ours = Arc::new(Mutex::new(Ours::default()));
@@ -84,7 +82,7 @@ impl Files {
             tracing::warn!(%error, "files cannot be watched; hooks and output alone wake the holder");
         }
         Self {
-            sessions: configured.or_else(home).map(|dir| dir.join("sessions")),
+            sessions: registry::config_dir(environment).map(|dir| dir.join("sessions")),
             watcher: watcher.ok(),
             watching_sessions: false,
             watching_transcript: None,

@@ -5,12 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::asks::{describe, hash};
+use super::asks::{describe, hook_ask};
 use super::{Actor, ReplyTo};
 use crate::claude::hook::{Agent, Before, ToolCall, allow, before_tool, deny};
-use crate::domain::{
-    Ask, AskId, AskKind, AskVia, Decision, EventData, How, Resolution, Source, Timestamp, Verdict,
-};
+use crate::domain::{Ask, AskKind, Decision, EventData, How, Resolution, Source, Timestamp, Verdict};
 
 /// Who an ask was settled by that a rule decided.
 pub(super) const BY: &str = "policy";
@@ -71,22 +69,9 @@ impl Actor {
 
     /// Journals a decision, as an ask that was settled at once.
     pub(super) fn record(&mut self, call: &ToolCall, agent: Option<&Agent>, how: How, by: &str, why: String) {
-        let now = Timestamp::now();
-        let (kind, title, options) = describe(call);
-        self.emit(EventData::AskResolved(Ask {
-            id: AskId::mint(),
-            kind,
-            tool: Some(call.name.clone()),
-            input_hash: hash(&call.name, &call.input),
-            title,
-            options,
-            opened_at: now,
-            via: AskVia::Hook,
-            agent: agent.map(|agent| agent.kind.clone()),
-            tool_use_id: call.tool_use_id.clone(),
-            input: Some(call.input.clone()),
-            resolution: Some(Resolution { by: by.to_owned(), how, at: now, detail: Some(why) }),
-        }));
+        let ask = hook_ask(call, agent);
+        let resolution = Resolution { by: by.to_owned(), how, at: ask.opened_at, detail: Some(why) };
+        self.emit(EventData::AskResolved(Ask { resolution: Some(resolution), ..ask }));
     }
 }
 

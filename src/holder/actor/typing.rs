@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use super::deliver::refused_as;
 use super::timers::Timer;
 use super::{Actor, ReplyTo};
 use crate::claude::command::{self, NotTypable};
 use crate::claude::hook::ToolCall;
-use crate::claude::prompt::{self, Unsendable};
+use crate::claude::prompt;
 use crate::domain::{
     Decision, Delivery, EventData, How, Outcome, ReceiptId, ReceiptState, Source, Timestamp, Verdict,
     WhenBusy,
@@ -181,11 +182,9 @@ fn first_word(typed: &str) -> Option<&str> {
 
 fn refusal_of(error: &NotTypable) -> RefusalCode {
     match error {
-        NotTypable::Unsendable(Unsendable::TooLong { .. }) => RefusalCode::PromptTooLarge,
-        NotTypable::Unsendable(Unsendable::Blank | Unsendable::Control { .. })
-        | NotTypable::NoName(_)
-        | NotTypable::Lines
-        | NotTypable::ManyLines
-        | NotTypable::Backslash => RefusalCode::PromptRefused,
+        NotTypable::Unsendable(unsendable) => refused_as(unsendable),
+        NotTypable::NoName(_) | NotTypable::Lines | NotTypable::ManyLines | NotTypable::Backslash => {
+            RefusalCode::PromptRefused
+        }
     }
 }
