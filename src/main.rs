@@ -10,8 +10,12 @@ use aegis::app::{App, Surroundings};
 use aegis::claude::launch::{SECRET_VARIABLE, SOCKET_VARIABLE};
 use aegis::cli::{self, Cli, Command, Doctoring, InitArgs, McpArgs, Place};
 use aegis::engine::steward;
+use aegis::mcp::McpDoor;
 use aegis::{fault, holder, mcp};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
 
 fn main() -> ExitCode {
     let Cli { config, mcp, command } = cli::parse();
@@ -19,7 +23,8 @@ fn main() -> ExitCode {
         Ok(surroundings) => surroundings,
         Err(error) => return cli::fail(command.as_ref(), &error),
     };
-    log_to_stderr(&surroundings);
+    let warnings = mcp::Warnings::default();
+    log_to_stderr(&surroundings, warnings.clone());
     fault::arm(surroundings.variable(fault::VARIABLE).as_deref());
     match command {
         // These two start without a runtime: one must detach first, the other must be quick.
@@ -27,8 +32,10 @@ fn main() -> ExitCode {
         Some(Command::Hook { event }) => hook(&surroundings, &event),
         Some(Command::Rehearse(args)) => run(rehearse::run(args, surroundings)),
         Some(Command::Init(args)) => init(surroundings, args),
-        None => serve(surroundings, mcp),
-        Some(Command::Mcp(args)) => serve(surroundings, McpArgs { tools: args.tools.or(mcp.tools) }),
+        None => serve(surroundings, mcp, warnings),
+        Some(Command::Mcp(args)) => {
+            serve(surroundings, McpArgs { tools: args.tools.or(mcp.tools) }, warnings)
+        }
         Some(verb) => match surroundings.clone().build() {
             Ok(app) => run(run_verb(verb, app, surroundings)),
             Err(error) => cli::fail(Some(&verb), &error),
@@ -36,13 +43,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// Stdout belongs to answers; everything else is told on stderr.
-fn log_to_stderr(surroundings: &Surroundings) {
+/// Stdout belongs to answers; everything else is told on stderr, and warnings to MCP clients that ask for them.
+fn log_to_stderr(surroundings: &Surroundings, warnings: mcp::Warnings) {
     let wanted = surroundings.variable("AEGIS_LOG").filter(|level| !level.is_empty());
     // rmcp tells whole requests, prompts among them.
     let filter = format!("{},rmcp=error", wanted.as_deref().unwrap_or("warn"));
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn,rmcp=error"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(false).init();
+    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(false).with_filter(filter);
+    tracing_subscriber::registry().with(lines).with(warnings.with_filter(LevelFilter::WARN)).init();
 }
 
 fn hold() -> ExitCode {
@@ -76,7 +84,7 @@ fn init(surroundings: Surroundings, args: InitArgs) -> ExitCode {
     cli::init(args, &Place { cwd: sources.cwd, home: sources.home, program, search_path })
 }
 
-fn serve(surroundings: Surroundings, args: McpArgs) -> ExitCode {
+fn serve(surroundings: Surroundings, args: McpArgs, warnings: mcp::Warnings) -> ExitCode {
     let app = match surroundings.build() {
         Ok(app) => app,
         Err(error) => return cli::fail(None, &error),
@@ -89,7 +97,8 @@ fn serve(surroundings: Surroundings, args: McpArgs) -> ExitCode {
         let steward = tokio::spawn(steward::serve(app.engine.clone()));
         let small = app.engine.clone();
         let small = tokio::spawn(async move { small.keep_small().await });
-        let served = mcp::serve_stdio(app.aegis(), app.caller("mcp"), set).await;
+        let door = McpDoor::new(app.aegis(), app.caller("mcp"), set).with_warnings(warnings);
+        let served = mcp::serve_stdio(door).await;
         steward.abort();
         small.abort();
         match served {

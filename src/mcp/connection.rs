@@ -14,8 +14,7 @@ use rmcp::service::ServerInitializeError;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::door::{McpDoor, ToolSet};
-use crate::ops::{Aegis, Caller};
+use super::door::McpDoor;
 
 /// How long calls in flight may go on after the input ended.
 ///
@@ -50,9 +49,9 @@ pub enum ServeError {
 /// # Errors
 ///
 /// See [`ServeError`]. A client that leaves without a word is no error.
-pub async fn serve_stdio(aegis: Aegis, caller: Caller, set: ToolSet) -> Result<(), ServeError> {
+pub async fn serve_stdio(door: McpDoor) -> Result<(), ServeError> {
     let (reader, writer) = rmcp::transport::io::stdio_pipes();
-    serve(McpDoor::new(aegis, caller, set), reader, writer).await
+    serve(door, reader, writer).await
 }
 
 /// Serves MCP on any pair of streams until the reader ends.

@@ -1,5 +1,7 @@
 //! The handler: what the server says of itself, and how a call finds its tool.
 
+#![expect(deprecated, reason = "the older protocol, which hosts still speak, has log messages")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +10,8 @@ use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CompleteRequestParams, CompleteResult, GetPromptRequestParams,
     GetPromptResponse, Implementation, ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult,
     ListToolsResult, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
-    ServerCapabilities, ServerConfig, SubscribeRequestParams, SubscriptionFilter, Tool,
-    UnsubscribeRequestParams,
+    ServerCapabilities, ServerConfig, SetLevelRequestMethod, SetLevelRequestParams, SubscribeRequestParams,
+    SubscriptionFilter, Tool, UnsubscribeRequestParams,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler, tool_handler};
@@ -17,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::args::{brief, nearest};
 use super::guard::Slots;
-use super::notices::Notices;
+use super::notices::{Notices, Warnings};
 use super::page::page;
 use super::{prompts, resources, tools};
 use crate::ops::{Aegis, Caller};
@@ -50,6 +52,7 @@ pub struct McpDoor {
     pub(super) closing: CancellationToken,
     pub(super) progress_every: Duration,
     pub(super) notices: Arc<Notices>,
+    pub(super) warnings: Warnings,
 }
 
 impl McpDoor {
@@ -64,7 +67,14 @@ impl McpDoor {
             closing: CancellationToken::new(),
             progress_every: PROGRESS_EVERY,
             notices: Arc::default(),
+            warnings: Warnings::default(),
         }
+    }
+
+    /// Also tells clients that ask for log messages of these.
+    #[must_use]
+    pub fn with_warnings(self, warnings: Warnings) -> Self {
+        Self { warnings, ..self }
     }
 
     /// Lists the tools of a set as clients see them, in the order of their names.
@@ -92,6 +102,7 @@ impl ServerHandler for McpDoor {
             .with_description(env!("CARGO_PKG_DESCRIPTION"));
         let capabilities = ServerCapabilities::builder()
             .enable_tools()
+            .enable_logging()
             .enable_completions()
             .enable_prompts()
             .enable_resources()
@@ -187,6 +198,18 @@ impl ServerHandler for McpDoor {
         context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
         self.slots.ask("completion/complete", self.completion(&request), &context.ct).await
+    }
+
+    async fn set_level(
+        &self,
+        request: SetLevelRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<(), ErrorData> {
+        if is_modern(&context) {
+            // There a request carries the level that it wants, and nobody else is told.
+            return Err(ErrorData::method_not_found::<SetLevelRequestMethod>());
+        }
+        self.log_from(&context.peer, request.level).await
     }
 
     async fn list_prompts(

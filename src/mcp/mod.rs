@@ -24,3 +24,4 @@ mod tools;
 pub use args::check_arguments;
 pub use connection::{ServeError, serve, serve_stdio};
 pub use door::{McpDoor, ToolSet};
+pub use notices::Warnings;

@@ -165,6 +165,11 @@ impl Host {
         before - self.heard.len()
     }
 
+    /// Whether any of these calls was answered meanwhile.
+    pub(crate) fn has_answer(&self, calls: &[u64]) -> bool {
+        self.answers.iter().any(|answer| calls.iter().any(|call| answer["id"] == *call))
+    }
+
     /// Reads a resource that is JSON.
     pub(crate) async fn read(&mut self, uri: &str) -> Value {
         let result = self.ask("resources/read", json!({"uri": uri})).await;

@@ -4,6 +4,7 @@ mod client;
 mod errors;
 mod host;
 mod outputs;
+mod progress;
 mod prompts;
 mod protocol;
 mod resources;

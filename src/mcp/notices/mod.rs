@@ -1,29 +1,35 @@
-//! What a client is told without having asked: resources that changed, sessions that came and went.
+//! What a client is told without having asked: resources that changed, sessions that came and went, log messages.
 //!
 //! One task a connection, started by the client's first sign that it listens and ended with the connection. It sleeps
 //! until a holder pushes something. A client of the newer protocol has no such task: each of its `listen` requests is
 //! one, for as long as it is open.
 
+#![expect(deprecated, reason = "the older protocol, which hosts still speak, has log messages")]
+
 mod follow;
+mod log;
 mod pace;
 mod screen;
 
 use std::sync::OnceLock;
 
 use rmcp::RoleServer;
-use rmcp::model::{ErrorData, ResourceUpdatedNotificationParam};
+use rmcp::model::{ErrorData, LoggingLevel, ResourceUpdatedNotificationParam};
 use rmcp::service::{Peer, SubscriptionContext, SubscriptionSink};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::door::McpDoor;
 use super::resources;
 use crate::domain::OpError;
 use follow::{Following, Happened, Notice};
+use log::Entry;
+pub use log::Warnings;
 
 /// What the connection's task is asked for; it answers when it is done.
 enum Request {
     Subscribe(String, oneshot::Sender<Result<(), OpError>>),
     Unsubscribe(String, oneshot::Sender<Result<(), OpError>>),
+    Level(LoggingLevel, oneshot::Sender<Result<(), OpError>>),
 }
 
 /// The way to a connection's task.
@@ -46,6 +52,18 @@ impl McpDoor {
     pub(super) async fn unfollow(&self, peer: &Peer<RoleServer>, uri: &str) -> Result<(), ErrorData> {
         let done = self.request(peer, |done| Request::Unsubscribe(uri.to_owned(), done)).await;
         done.map_err(|error| resources::fault(&error, uri))
+    }
+
+    /// Tells the client what is at least as grave as this, from here on.
+    pub(super) async fn log_from(
+        &self,
+        peer: &Peer<RoleServer>,
+        level: LoggingLevel,
+    ) -> Result<(), ErrorData> {
+        self.request(peer, |done| Request::Level(level, done)).await.map_err(|error| {
+            let data = error.to_json();
+            ErrorData::internal_error(error.message, Some(data))
+        })
     }
 
     /// Tells a client of the newer protocol what it listens to, until it stops listening or leaves.
@@ -91,6 +109,9 @@ impl McpDoor {
             let task = Task {
                 following: Following::new(self.aegis.clone(), self.caller.clone()),
                 outlet: Outlet::Client(peer.clone()),
+                peer: peer.clone(),
+                warnings: self.warnings.clone(),
+                log: None,
             };
             let closing = self.closing.clone();
             tokio::spawn(async move {
@@ -108,6 +129,10 @@ impl McpDoor {
 struct Task {
     following: Following,
     outlet: Outlet,
+    peer: Peer<RoleServer>,
+    warnings: Warnings,
+    /// What the client wants to be told of the log; nothing until it says so.
+    log: Option<(LoggingLevel, broadcast::Receiver<Entry>)>,
 }
 
 impl Task {
@@ -121,8 +146,13 @@ impl Task {
                 },
                 happened = self.following.next() => match happened {
                     Happened::Due(notices) => self.outlet.tell(notices).await,
-                    Happened::News(_) => {}
+                    Happened::News(news) => {
+                        if let Some(entry) = Entry::of(&news) {
+                            self.log(entry).await;
+                        }
+                    }
                 },
+                entry = warned(self.log.as_mut()) => self.log(entry).await,
             }
         }
     }
@@ -136,9 +166,33 @@ impl Task {
                 self.following.unsubscribe(&uri);
                 let _ = done.send(Ok(()));
             }
+            Request::Level(level, done) => {
+                self.log = Some((level, self.warnings.listen()));
+                let _ = done.send(self.following.news().await);
+            }
         }
-        if !self.following.follows_any() {
+        if !self.following.follows_any() && self.log.is_none() {
             self.following.no_news();
+        }
+    }
+
+    async fn log(&self, entry: Entry) {
+        let wanted = self.log.as_ref().and_then(|(level, _)| entry.for_level(*level));
+        if let Some(message) = wanted {
+            // A client that does not take it has gone, and the task ends by that.
+            let _ = self.peer.notify_logging_message(message).await;
+        }
+    }
+}
+
+async fn warned(log: Option<&mut (LoggingLevel, broadcast::Receiver<Entry>)>) -> Entry {
+    let Some((_, warnings)) = log else { return std::future::pending().await };
+    loop {
+        match warnings.recv().await {
+            Ok(entry) => return entry,
+            // What was missed is on standard error.
+            Err(broadcast::error::RecvError::Lagged(_)) => {}
+            Err(broadcast::error::RecvError::Closed) => return std::future::pending().await,
         }
     }
 }
