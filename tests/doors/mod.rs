@@ -1,10 +1,12 @@
 //! The doors from outside, with the real program and the real Claude Code.
 
+mod clients;
 mod commands;
 mod eof;
 mod errors;
 mod init;
 mod sdk;
+mod surface;
 
 use aegis::rehearsal::api::{HoldAt, Question, Reply, Script, ToolCall};
 use serde_json::json;

@@ -1,51 +1,12 @@
-//! The official TypeScript SDK as the client. It holds every answer against the tool's output schema by itself.
-
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
+//! The official TypeScript SDK as the client of a real delegation. It holds every answer against the tool's output schema by itself.
 
 use rstest::rstest;
 use serde_json::json;
 
+use super::clients::{Sdk, client};
 use super::script;
 use crate::support::Lab;
-use crate::support::lab::AEGIS;
-use crate::support::outside::{McpClient, Peer};
-
-/// The SDK's pinned version.
-const SDK: &str = "@modelcontextprotocol/sdk@1.32.2";
-
-/// Installs the SDK once and gives its directory; processes at once wait for the first.
-fn sdk() -> PathBuf {
-    static DIR: OnceLock<PathBuf> = OnceLock::new();
-    DIR.get_or_init(|| {
-        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("mcp-sdk");
-        fs::create_dir_all(&dir).unwrap();
-        let lock = File::create(dir.join(".lock")).unwrap();
-        lock.lock().unwrap();
-        let done = dir.join(".installed");
-        if fs::read_to_string(&done).is_ok_and(|installed| installed == SDK) {
-            return dir;
-        }
-        let mut npm = Command::new("npm");
-        npm.args(["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"])
-            .arg(&dir);
-        let output = npm.arg(SDK).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        fs::write(done, SDK).unwrap();
-        dir
-    })
-    .clone()
-}
-
-async fn client(lab: &Lab) -> McpClient {
-    let sdk = tokio::task::spawn_blocking(sdk).await.unwrap();
-    let mut node = Command::new("node");
-    node.env_clear().envs(&lab.env).current_dir(&lab.project);
-    node.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/doors/client.mjs")).arg(sdk).arg(AEGIS);
-    McpClient::bridged(Peer::start(node)).await
-}
+use crate::support::outside::McpClient;
 
 fn pair(role: &str, text: &str) -> (String, String) {
     (role.into(), text.into())
@@ -55,7 +16,7 @@ fn pair(role: &str, text: &str) -> (String, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delegation_through_every_tool(#[values("2.1.197", "2.1.330")] version: &str) {
     let lab = Lab::new(version, script()).await;
-    let mut client = client(&lab).await;
+    let mut client = client(&lab, Sdk::TypeScript, &[]).await;
     let health = client.ask("server_health", json!({})).await;
     assert_eq!(health["claude"]["version"], version, "{health:#}");
 

@@ -179,6 +179,21 @@ impl McpClient {
         answer["result"].clone()
     }
 
+    /// Has the program that speaks for us do something that is no call of a tool.
+    pub async fn act(&mut self, what: Value) -> Value {
+        self.peer.send(&what).await;
+        let answer = self.peer.value().await;
+        assert!(answer.get("threw").is_none(), "{what}: {answer}");
+        answer["result"].clone()
+    }
+
+    /// Has it do something that must fail, and gives what it says of that.
+    pub async fn act_in_vain(&mut self, what: Value) -> String {
+        self.peer.send(&what).await;
+        let answer = self.peer.value().await;
+        answer["threw"].as_str().unwrap_or_else(|| panic!("{what}: {answer}")).to_owned()
+    }
+
     /// Calls a tool that must succeed and gives its structured content.
     pub async fn ask(&mut self, tool: &str, arguments: Value) -> Value {
         let result = self.call(tool, arguments).await;

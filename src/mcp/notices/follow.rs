@@ -136,6 +136,14 @@ impl Following {
         self.pace.forget(&Notice::Updated(text.to_owned()));
     }
 
+    /// Tells everything that is followed once, whether it has changed or not.
+    pub(super) fn tell_all(&mut self) {
+        self.subscriptions.keys().for_each(|uri| self.pace.change(Notice::Updated(uri.clone())));
+        if self.roster.is_some() {
+            self.pace.change(Notice::List);
+        }
+    }
+
     /// Whether any resource is followed.
     pub(super) fn follows_any(&self) -> bool {
         !self.subscriptions.is_empty()

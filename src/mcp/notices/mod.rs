@@ -76,6 +76,8 @@ impl McpDoor {
         for uri in accepted.resource_subscriptions.iter().flatten() {
             following.subscribe(uri).await.map_err(|error| resources::fault(&error, uri))?;
         }
+        // The client was told that it is followed before it was: what changed in between is told so.
+        following.tell_all();
         let outlet = Outlet::Listener(context.sink().clone());
         let telling = async {
             loop {

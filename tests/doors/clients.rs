@@ -1,0 +1,113 @@
+//! Other people's MCP clients, fetched from their registries into the target directory, in pinned versions.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::support::Lab;
+use crate::support::lab::AEGIS;
+use crate::support::outside::{McpClient, Peer};
+
+const TYPESCRIPT: &str = "@modelcontextprotocol/sdk@1.32.2";
+const PYTHON: &str = "mcp==2.3.0";
+const INSPECTOR: &str = "@modelcontextprotocol/inspector@2.12.0";
+
+/// The clients that whole stories are told to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sdk {
+    /// The official one for TypeScript, which opens with `initialize`.
+    TypeScript,
+    /// The official one for Python, made to open with `initialize`.
+    Python,
+    /// The same, free to choose: it takes the newer protocol.
+    PythonModern,
+}
+
+/// Puts something into a directory of its own once; processes at once wait for the first.
+fn once(name: &str, what: &str, install: impl FnOnce(&Path)) -> PathBuf {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::create_dir_all(&dir).unwrap();
+    let lock = File::create(dir.join(".lock")).unwrap();
+    lock.lock().unwrap();
+    let done = dir.join(".installed");
+    if !fs::read_to_string(&done).is_ok_and(|installed| installed == what) {
+        install(&dir);
+        fs::write(done, what).unwrap();
+    }
+    dir
+}
+
+fn must(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn npm(name: &str, package: &str) -> PathBuf {
+    once(name, package, |dir| {
+        let mut npm = Command::new("npm");
+        // Forced, because a package may name a newer Node.js than it needs.
+        npm.args([
+            "install",
+            "--force",
+            "--no-save",
+            "--no-audit",
+            "--no-fund",
+            "--ignore-scripts",
+            "--prefix",
+        ]);
+        must(npm.arg(dir).arg(package));
+    })
+}
+
+fn typescript() -> PathBuf {
+    static DIR: OnceLock<PathBuf> = OnceLock::new();
+    DIR.get_or_init(|| npm("mcp-sdk", TYPESCRIPT)).clone()
+}
+
+/// The inspector's command-line program.
+pub(crate) fn inspector() -> PathBuf {
+    static DIR: OnceLock<PathBuf> = OnceLock::new();
+    let dir = DIR.get_or_init(|| npm("mcp-inspector", INSPECTOR));
+    dir.join("node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js")
+}
+
+/// The interpreter of an environment that has the SDK.
+fn python() -> PathBuf {
+    static DIR: OnceLock<PathBuf> = OnceLock::new();
+    let dir = DIR.get_or_init(|| {
+        once("mcp-python", PYTHON, |dir| {
+            must(Command::new("python3").args(["-m", "venv", "--clear"]).arg(dir.join("venv")));
+            let mut pip = Command::new(dir.join("venv/bin/python"));
+            pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]);
+            must(pip.arg(PYTHON));
+        })
+    });
+    dir.join("venv/bin/python")
+}
+
+/// Starts a client with a server behind it.
+pub(crate) async fn client(lab: &Lab, sdk: Sdk, args: &[&str]) -> McpClient {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/doors");
+    let mut command = tokio::task::spawn_blocking(move || match sdk {
+        Sdk::TypeScript => {
+            let mut node = Command::new("node");
+            node.arg(here.join("client.mjs")).arg(typescript());
+            node
+        }
+        Sdk::Python | Sdk::PythonModern => {
+            let mut python = Command::new(python());
+            // Nothing is left beside the script.
+            python.arg("-B").arg(here.join("client.py")).arg(if sdk == Sdk::Python {
+                "legacy"
+            } else {
+                "auto"
+            });
+            python
+        }
+    })
+    .await
+    .unwrap();
+    command.env_clear().envs(&lab.env).current_dir(&lab.project).arg(AEGIS).args(args);
+    McpClient::bridged(Peer::start(command)).await
+}
