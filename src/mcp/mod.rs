@@ -9,6 +9,7 @@ mod args;
 mod complete;
 mod connection;
 mod door;
+mod elicit;
 mod guard;
 mod notices;
 mod page;

@@ -19,6 +19,7 @@ use crate::engine::Engine;
 pub use crate::engine::{Attachment, News, NewsReader, Project, Repository, Roster};
 pub use ask::{ApprovePermission, RejectPermission};
 pub use catalogue::{Door, OPS, Op};
+pub use live::AnswerAsk;
 pub use prompt::{AnswerValue, SendMessage};
 pub use server::{ClaudeHealth, ServerHealth, ServerHealthRequest, StewardPlace, StoreHealth};
 pub use session::{
