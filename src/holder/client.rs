@@ -196,7 +196,7 @@ impl HolderClient {
         Ok(session)
     }
 
-    /// The session as it was last asked for, if that was within [`TOLD_FOR`] and the holder has not said since that it
+    /// The session as it was last asked for, if that was within `TOLD_FOR` and the holder has not said since that it
     /// changed. What came over another connection may be newer by a moment.
     #[must_use]
     pub fn told_session(&self) -> Option<Session> {
