@@ -347,12 +347,13 @@ impl Terminal {
         let state = self.state.clone();
         let shown = || wanted(&state.lock().unwrap().screen().contents());
         let seen = timeout(PATIENCE, async {
-            while !shown() {
-                if *self.changed.borrow_and_update() || self.changed.changed().await.is_err() {
+            loop {
+                // First what is known, then the look: what comes in between is news.
+                let over = *self.changed.borrow_and_update();
+                if shown() || over || self.changed.changed().await.is_err() {
                     return shown();
                 }
             }
-            true
         });
         let seen = seen.await.unwrap_or(false);
         assert!(seen, "`{what}` is not shown:\n{}", self.screen());
