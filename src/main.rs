@@ -33,9 +33,11 @@ fn main() -> ExitCode {
         Some(Command::Rehearse(args)) => run(rehearse::run(args, surroundings)),
         Some(Command::Init(args)) => init(surroundings, args),
         None => serve(surroundings, mcp, warnings),
-        Some(Command::Mcp(args)) => {
-            serve(surroundings, McpArgs { tools: args.tools.or(mcp.tools) }, warnings)
-        }
+        Some(Command::Mcp(args)) => serve(
+            surroundings,
+            McpArgs { tools: args.tools.or(mcp.tools), elicit: args.elicit || mcp.elicit },
+            warnings,
+        ),
         Some(verb) => match surroundings.clone().build() {
             Ok(app) => run(run_verb(verb, app, surroundings)),
             Err(error) => cli::fail(Some(&verb), &error),
@@ -98,6 +100,7 @@ fn serve(surroundings: Surroundings, args: McpArgs, warnings: mcp::Warnings) -> 
         let small = app.engine.clone();
         let small = tokio::spawn(async move { small.keep_small().await });
         let door = McpDoor::new(app.aegis(), app.caller("mcp"), set).with_warnings(warnings);
+        let door = door.eliciting(args.elicit);
         let served = mcp::serve_stdio(door).await;
         steward.abort();
         small.abort();

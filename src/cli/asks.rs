@@ -6,37 +6,7 @@ use super::{Cx, text};
 use crate::domain::{Ask, AskKind, ErrorCode, OpError, Session};
 use crate::ops::SessionRef;
 
-/// One question of an ask.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Question {
-    /// The full text, which is also its name.
-    pub(super) text: String,
-    /// Labels and what they mean.
-    pub(super) options: Vec<(String, String)>,
-    /// Whether several labels may be chosen.
-    pub(super) several: bool,
-}
-
-/// The questions of an ask, from the tool's input.
-pub(super) fn questions(ask: &Ask) -> Vec<Question> {
-    let Some(list) = ask.input.as_ref().and_then(|input| input.get("questions")).and_then(Value::as_array)
-    else {
-        return Vec::new();
-    };
-    let word =
-        |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-    list.iter()
-        .map(|question| Question {
-            text: word(question, "question"),
-            options: question
-                .get("options")
-                .and_then(Value::as_array)
-                .map(|options| options.iter().map(|o| (word(o, "label"), word(o, "description"))).collect())
-                .unwrap_or_default(),
-            several: question.get("multiSelect").and_then(Value::as_bool).unwrap_or(false),
-        })
-        .collect()
-}
+pub(super) use crate::domain::{Question, questions};
 
 /// An ask in full: what kind, whose, the whole input, the choices.
 pub(super) fn show(ask: &Ask) -> String {

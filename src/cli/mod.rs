@@ -102,6 +102,9 @@ pub struct McpArgs {
     /// Which tools the MCP server offers
     #[arg(long, value_enum, value_name = "SET")]
     pub tools: Option<ToolSet>,
+    /// Put what sessions ask to the MCP host's own user, as forms, where the host has them
+    #[arg(long)]
+    pub elicit: bool,
 }
 
 /// A set of MCP tools.

@@ -105,6 +105,39 @@ pub struct Ask {
     pub resolution: Option<Resolution>,
 }
 
+/// One question of an ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// The full text, which is also its name.
+    pub text: String,
+    /// Labels and what they mean.
+    pub options: Vec<(String, String)>,
+    /// Whether several labels may be chosen.
+    pub several: bool,
+}
+
+/// The questions of an ask, from the tool's input.
+#[must_use]
+pub fn questions(ask: &Ask) -> Vec<Question> {
+    let Some(list) = ask.input.as_ref().and_then(|input| input.get("questions")).and_then(Value::as_array)
+    else {
+        return Vec::new();
+    };
+    let word =
+        |value: &Value, key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    list.iter()
+        .map(|question| Question {
+            text: word(question, "question"),
+            options: question
+                .get("options")
+                .and_then(Value::as_array)
+                .map(|options| options.iter().map(|o| (word(o, "label"), word(o, "description"))).collect())
+                .unwrap_or_default(),
+            several: question.get("multiSelect").and_then(Value::as_bool).unwrap_or(false),
+        })
+        .collect()
+}
+
 /// How long an approval lasts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

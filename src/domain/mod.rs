@@ -24,7 +24,7 @@ mod template;
 mod time;
 mod visible;
 
-pub use ask::{Answer, Ask, AskKind, AskVia, How, Remember, Resolution};
+pub use ask::{Answer, Ask, AskKind, AskVia, How, Question, Remember, Resolution, questions};
 pub use error::{ErrorCode, OpError};
 pub use event::{Action, Event, EventData, Position};
 pub use evidence::{Confidence, Evidence, Source, StatusReport};

@@ -11,11 +11,11 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
 use super::Engine;
+use super::link::LISTED_WITHIN;
 use super::roster::{Roster, Running};
 use super::wait::subscribe;
 use crate::domain::{Event, OpError, Position, Session, SessionId};
 use crate::holder::HolderError;
-use crate::holder::client::ANSWERS_WITHIN;
 use crate::store::SessionRow;
 use crate::wire::Push;
 
@@ -28,7 +28,7 @@ const AGAIN: Duration = Duration::from_millis(200);
 /// One piece of news.
 #[derive(Clone, Debug)]
 pub enum News {
-    /// A session has come.
+    /// A session has come, or is followed again after its holder did not answer: anything may have happened in it.
     Came(Arc<Session>),
     /// Something happened in a session.
     Event(Arc<Event>),
@@ -80,8 +80,8 @@ impl Engine {
             Ok(Running::new(Outlet { news, ready }, follow))
         })?;
         let mut ready = running.outlet.ready.clone();
-        // A task that failed leaves a reader without news, not its caller without an answer.
-        let _ = timeout(ANSWERS_WITHIN, ready.wait_for(|ready| *ready)).await;
+        // A holder that is stopped must not hold up the others.
+        let _ = timeout(LISTED_WITHIN, ready.wait_for(|ready| *ready)).await;
         Ok(NewsReader { news: running.outlet.news.subscribe(), _running: running })
     }
 }
@@ -124,7 +124,7 @@ async fn follow(
     news: broadcast::Sender<News>,
     first: Option<mpsc::Sender<()>>,
 ) {
-    let came = first.is_none();
+    let mut came = first.is_none();
     let mut first = first;
     let mut seen: Option<Position> = None;
     loop {
@@ -146,6 +146,8 @@ async fn follow(
             }
             Err(HolderError::Silent(_)) => {
                 drop(first.take());
+                // What happens until it is followed is not told one by one.
+                came = true;
                 continue;
             }
             Err(_) => {}

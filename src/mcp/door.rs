@@ -55,6 +55,8 @@ pub struct McpDoor {
     pub(super) progress_every: Duration,
     pub(super) notices: Arc<Notices>,
     pub(super) warnings: Warnings,
+    /// Whether asks are put to the person in front of the host.
+    pub(super) elicits: bool,
 }
 
 impl McpDoor {
@@ -71,7 +73,14 @@ impl McpDoor {
             progress_every: PROGRESS_EVERY,
             notices: Arc::default(),
             warnings: Warnings::default(),
+            elicits: false,
         }
+    }
+
+    /// Also puts every open ask that the caller may answer to the person in front of the host, if the host has forms.
+    #[must_use]
+    pub fn eliciting(self, elicits: bool) -> Self {
+        Self { elicits, ..self }
     }
 
     /// Also tells clients that ask for log messages of these.

@@ -1,14 +1,17 @@
 //! The MCP door: one server, `aegis`, over stdio.
 //!
-//! Each tool is one method that calls one operation of [`crate::ops`]. What all tools share stands beside them:
-//! `args` reads arguments, `reply` and `say` render answers and faults, `guard` bounds calls and survives panics,
-//! `schema` makes the schemas fit for every client, `connection` ends everything at once when the client goes.
-//! Both eras of the protocol are served by the same handler; nothing here asks which one it is.
+//! Each tool is one method that calls one operation of [`crate::ops`]; so is each resource. What all tools share stands
+//! beside them: `args` reads arguments, `reply` and `say` render answers and faults, `guard` bounds calls and survives
+//! panics, `schema` makes the schemas fit for every client, `connection` ends everything at once when the client goes.
+//! `prompts` and `complete` serve people at a host; `notices` tells clients what they did not ask for, and `elicit` puts
+//! asks to the person in front of the host.
+//! Both eras of the protocol are served by the same handler; where they differ, `door` says so.
 
 mod args;
 mod complete;
 mod connection;
 mod door;
+mod elicit;
 mod guard;
 mod notices;
 mod page;

@@ -1,8 +1,19 @@
 //! What doors need beside the operations that clients call: news as it happens, and what a prompt's arguments mean.
 
 use super::{Aegis, Caller};
-use crate::domain::{OpError, SessionId};
+use crate::domain::{Answer, Ask, AskId, OpError, SessionId};
 use crate::engine::{NewsReader, Project, Roster};
+
+/// An answer to exactly one ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnswerAsk {
+    /// Whose ask.
+    pub session_id: SessionId,
+    /// Which.
+    pub ask_id: AskId,
+    /// The answer.
+    pub answer: Answer,
+}
 
 impl Aegis {
     /// Tells which sessions live, and when one comes or goes.
@@ -43,6 +54,17 @@ impl Aegis {
             Some(inside) => Ok(!self.engine.lineage(inside).await?.contains(&id)),
             None => Ok(true),
         }
+    }
+
+    /// Answers exactly one ask, whatever its kind. One that is not open any more is never answered in its place, nor is
+    /// the answer sent as a prompt.
+    ///
+    /// # Errors
+    ///
+    /// As [`Aegis::approve_permission`].
+    pub async fn answer_ask(&self, caller: &Caller, req: AnswerAsk) -> Result<Ask, OpError> {
+        let id = self.guard_own(caller, &req.session_id.to_string()).await?;
+        self.engine.answer(id, Some(req.ask_id), req.answer, &caller.surface).await
     }
 
     /// Finds a directory that sessions may work in, and which repository it is a clone of.

@@ -27,6 +27,7 @@ pub use crate::engine::{Attachment, News, NewsReader, Project, Repository, Roste
 pub use ask::{ApprovePermission, RejectPermission};
 pub use batch::{BatchCreateSessions, BatchItem, BatchResult, Failure, SessionsCreated};
 pub use catalogue::{Door, OPS, Op};
+pub use live::AnswerAsk;
 pub use memory::{ListState, SetState, StateDeleted, StateList, StateRef};
 pub use pipeline::{CreatePipeline, ListPipelines, PipelineList, PipelineRef, PipelineStep};
 pub use prompt::{AnswerValue, SendLine, SendMessage};

@@ -182,6 +182,27 @@ async fn all_that_is_no_tool_is_driven(#[case] sdk: Sdk) {
     assert_eq!(client.peer.ended().await, 0);
 }
 
+#[rstest]
+#[case(Sdk::TypeScript)]
+#[case(Sdk::Python)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_at_the_host_answers(#[case] sdk: Sdk) {
+    let lab = lab().await;
+    let mut client = client(&lab, sdk, &["--elicit"]).await;
+    let id = client.create(&lab, None).await;
+    client.until(&id, "idle").await;
+    let answer = json!({"action": "accept", "content": {"decision": "reject", "reason": "not today"}});
+    client.act(json!({"do": "form", "answer": answer})).await;
+    client.send(&id, "MAKE").await;
+    let form = heard(&mut client, "elicitation/create").await;
+    assert!(form["params"]["message"].as_str().unwrap().contains("touch made"), "{form}");
+    client.until(&id, "idle").await;
+    let resolution = lab.resolved_asks().pop().unwrap().resolution.unwrap();
+    assert_eq!((resolution.by.as_str(), resolution.detail.as_deref()), ("elicitation", Some("not today")));
+    client.peer.end_input();
+    assert_eq!(client.peer.ended().await, 0);
+}
+
 /// Runs the inspector against a server and gives what it prints.
 async fn inspect(lab: &Lab, args: &[&str]) -> Value {
     let program = tokio::task::spawn_blocking(inspector).await.unwrap();

@@ -1,6 +1,7 @@
 //! The MCP door spoken to in raw lines: what a client really sees, over an in-process pipe and by the real program.
 
 mod client;
+mod elicitation;
 mod errors;
 mod host;
 mod memory;

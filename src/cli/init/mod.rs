@@ -42,6 +42,9 @@ pub struct InitArgs {
     /// Which tools the server is to offer
     #[arg(long, value_enum, value_name = "SET")]
     pub tools: Option<ToolSet>,
+    /// Put what sessions ask to the host's own user
+    #[arg(long)]
+    pub elicit: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub format: Format,
@@ -120,7 +123,7 @@ fn run(out: Out, args: InitArgs, place: &Place) -> Result<Exit, OpError> {
         Host::ClaudeCode | Host::Cursor => Scope::Project,
         Host::Windsurf => Scope::User,
     });
-    let entry = entry(args.host, args.tools, place)?;
+    let entry = entry(args.host, arguments(&args), place)?;
     let path = path(args.host, scope, place)?;
     let command = path.is_none().then(|| add_command(&entry));
     let known = path.as_deref().map(File::read).transpose()?;
@@ -173,8 +176,20 @@ fn agreed(out: Out, file: &File, entry: &Value) -> Result<bool, OpError> {
     Ok(read.is_ok() && matches!(said.trim(), "y" | "Y" | "yes"))
 }
 
+/// What the server is to be started with.
+fn arguments(args: &InitArgs) -> Vec<&'static str> {
+    let mut words = Vec::new();
+    if args.tools == Some(ToolSet::Core) {
+        words.extend(["--tools", "core"]);
+    }
+    if args.elicit {
+        words.push("--elicit");
+    }
+    words
+}
+
 /// What the host is to start.
-fn entry(host: Host, tools: Option<ToolSet>, place: &Place) -> Result<Value, OpError> {
+fn entry(host: Host, args: Vec<&str>, place: &Place) -> Result<Value, OpError> {
     let not_text = || {
         OpError::new(
             ErrorCode::InvalidArgument,
@@ -186,10 +201,6 @@ fn entry(host: Host, tools: Option<ToolSet>, place: &Place) -> Result<Value, OpE
         // A name works on every machine that shares the file.
         true => NAME,
         false => place.program.to_str().ok_or_else(not_text)?,
-    };
-    let args: &[&str] = match tools {
-        Some(ToolSet::Core) => &["--tools", "core"],
-        Some(ToolSet::Full) | None => &[],
     };
     Ok(match host {
         Host::ClaudeCode => json!({"type": "stdio", "command": command, "args": args}),
@@ -285,7 +296,7 @@ mod tests {
 
     #[test]
     fn the_command_for_claude_code_can_be_pasted() {
-        let entry = entry(Host::ClaudeCode, Some(ToolSet::Core), &place("/opt/my tools/aegis")).unwrap();
+        let entry = entry(Host::ClaudeCode, vec!["--tools", "core"], &place("/opt/my tools/aegis")).unwrap();
         assert_eq!(
             add_command(&entry),
             "claude mcp add --scope user aegis -- '/opt/my tools/aegis' --tools core"

@@ -213,8 +213,9 @@ impl Watched {
             (Self::Sessions | Self::Health, News::Came(_) | News::Ended(_) | News::Missed) => true,
             (Self::Session(id, Place::Pane), News::Ended(session)) => session.id == id,
             (Self::Session(_, Place::Transcript), News::Missed) => true,
+            (Self::Session(id, Place::Transcript), News::Came(session)) => session.id == id,
             // What a screen shows is told by the screen.
-            (Self::Session(_, Place::Transcript), News::Came(_) | News::Ended(_))
+            (Self::Session(_, Place::Transcript), News::Ended(_))
             | (Self::Session(_, Place::Pane), News::Came(_) | News::Missed | News::Event(_)) => false,
             (Self::Sessions, News::Event(event)) => match &event.data {
                 EventData::Status { .. }

@@ -19,6 +19,7 @@ use rmcp::service::{Peer, SubscriptionContext, SubscriptionSink};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::door::McpDoor;
+use super::elicit::Asks;
 use super::resources;
 use crate::domain::OpError;
 use follow::{Following, Happened, Notice};
@@ -114,6 +115,11 @@ impl McpDoor {
                 peer: peer.clone(),
                 warnings: self.warnings.clone(),
                 log: None,
+                asks: if self.elicits {
+                    Asks::new(self.aegis.clone(), &self.caller, peer.clone())
+                } else {
+                    None
+                },
             };
             let closing = self.closing.clone();
             tokio::spawn(async move {
@@ -135,11 +141,19 @@ struct Task {
     warnings: Warnings,
     /// What the client wants to be told of the log; nothing until it says so.
     log: Option<(LoggingLevel, broadcast::Receiver<Entry>)>,
+    /// The forms for the person in front of the host, where there are any.
+    asks: Option<Asks>,
 }
 
 impl Task {
     async fn run(mut self, mut asked: mpsc::Receiver<Request>) {
         self.following.list().await;
+        if let Some(asks) = &mut self.asks {
+            match self.following.news().await {
+                Ok(()) => asks.look().await,
+                Err(error) => tracing::warn!(%error, "asks cannot be put to the host's user"),
+            }
+        }
         loop {
             tokio::select! {
                 request = asked.recv() => match request {
@@ -152,9 +166,13 @@ impl Task {
                         if let Some(entry) = Entry::of(&news) {
                             self.log(entry).await;
                         }
+                        if let Some(asks) = &mut self.asks {
+                            asks.hear(&news).await;
+                        }
                     }
                 },
                 entry = warned(self.log.as_mut()) => self.log(entry).await,
+                () = tend(self.asks.as_mut()) => {}
             }
         }
     }
@@ -173,7 +191,7 @@ impl Task {
                 let _ = done.send(self.following.news().await);
             }
         }
-        if !self.following.follows_any() && self.log.is_none() {
+        if !self.following.follows_any() && self.log.is_none() && self.asks.is_none() {
             self.following.no_news();
         }
     }
@@ -184,6 +202,13 @@ impl Task {
             // A client that does not take it has gone, and the task ends by that.
             let _ = self.peer.notify_logging_message(message).await;
         }
+    }
+}
+
+async fn tend(asks: Option<&mut Asks>) {
+    match asks {
+        Some(asks) => asks.tend().await,
+        None => std::future::pending().await,
     }
 }
 
