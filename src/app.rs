@@ -69,12 +69,12 @@ impl Surroundings {
             .collect();
         let engine = Engine::new(Parts {
             store: Arc::new(store),
-            config,
+            config: config.clone(),
             paths: paths.clone(),
             environment,
             aegis: self.program,
         });
-        Ok(App { engine: Arc::new(engine), paths, inside })
+        Ok(App { engine: Arc::new(engine), config, paths, inside })
     }
 }
 
@@ -82,6 +82,8 @@ impl Surroundings {
 pub struct App {
     /// Sessions as running things.
     pub engine: Arc<Engine>,
+    /// What was configured.
+    pub config: Config,
     /// Where files are.
     pub paths: Paths,
     /// The session that this process runs inside of.

@@ -6,10 +6,10 @@
 //! | layer | what it is |
 //! |---|---|
 //! | `main`, [`app`] | picks the role; the only place that builds things and reads the environment |
-//! | [`mcp`], [`cli`] | doors: translate, call one operation, render |
+//! | [`mcp`], [`http`], [`cli`] | doors: translate, call one operation, render |
 //! | [`rehearsal`] | the real Claude Code against a scripted API, through the same operations |
 //! | [`ops`] | every operation once: request and response types, who may, one call down |
-//! | [`engine`] | sessions as running things: started, found, asked, watched; the steward; pipelines |
+//! | [`engine`], [`access`] | sessions as running things: started, found, asked, watched; the steward; pipelines; who may do what |
 //! | [`holder`], [`store`] | one session's process and its client; what survives |
 //! | [`claude`] | everything known about the `claude` program: bytes in, values out |
 //! | [`term`], [`wire`], [`config`] | a screen as a value; frames to a holder; one validated configuration |
@@ -35,6 +35,7 @@
 //!    and every waiting client is told.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs))]
 
+pub mod access;
 pub mod app;
 pub mod claude;
 pub mod cli;
@@ -43,6 +44,7 @@ pub mod domain;
 pub mod engine;
 pub mod fault;
 pub mod holder;
+pub mod http;
 pub mod mcp;
 pub mod ops;
 pub mod rehearsal;

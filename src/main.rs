@@ -1,6 +1,7 @@
 //! Picks the role that the process plays; the only place where it ends.
 
 mod rehearse;
+mod serve;
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -9,8 +10,6 @@ use std::process::ExitCode;
 use aegis::app::{App, Surroundings};
 use aegis::claude::launch::{SECRET_VARIABLE, SOCKET_VARIABLE};
 use aegis::cli::{self, Cli, Command, Doctoring, InitArgs, McpArgs, Place};
-use aegis::engine::steward;
-use aegis::mcp::McpDoor;
 use aegis::{fault, holder, mcp};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -32,12 +31,8 @@ fn main() -> ExitCode {
         Some(Command::Hook { event }) => hook(&surroundings, &event),
         Some(Command::Rehearse(args)) => run(rehearse::run(args, surroundings)),
         Some(Command::Init(args)) => init(surroundings, args),
-        None => serve(surroundings, mcp, warnings),
-        Some(Command::Mcp(args)) => serve(
-            surroundings,
-            McpArgs { tools: args.tools.or(mcp.tools), elicit: args.elicit || mcp.elicit },
-            warnings,
-        ),
+        None => serve_doors(surroundings, mcp, warnings),
+        Some(Command::Mcp(args)) => serve_doors(surroundings, args.or(mcp), warnings),
         Some(verb) => match surroundings.clone().build() {
             Ok(app) => run(run_verb(verb, app, surroundings)),
             Err(error) => cli::fail(Some(&verb), &error),
@@ -86,32 +81,12 @@ fn init(surroundings: Surroundings, args: InitArgs) -> ExitCode {
     cli::init(args, &Place { cwd: sources.cwd, home: sources.home, program, search_path })
 }
 
-fn serve(surroundings: Surroundings, args: McpArgs, warnings: mcp::Warnings) -> ExitCode {
+fn serve_doors(surroundings: Surroundings, args: McpArgs, warnings: mcp::Warnings) -> ExitCode {
     let app = match surroundings.build() {
         Ok(app) => app,
         Err(error) => return cli::fail(None, &error),
     };
-    let set = match args.tools.unwrap_or_default() {
-        cli::ToolSet::Core => mcp::ToolSet::Core,
-        cli::ToolSet::Full => mcp::ToolSet::Full,
-    };
-    run(async move {
-        let steward = tokio::spawn(steward::serve(app.engine.clone()));
-        let small = app.engine.clone();
-        let small = tokio::spawn(async move { small.keep_small().await });
-        let door = McpDoor::new(app.aegis(), app.caller("mcp"), set).with_warnings(warnings);
-        let door = door.eliciting(args.elicit);
-        let served = mcp::serve_stdio(door).await;
-        steward.abort();
-        small.abort();
-        match served {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                tracing::error!(%error, "the MCP connection failed");
-                ExitCode::FAILURE
-            }
-        }
-    })
+    run(serve::serve(app, args, warnings))
 }
 
 async fn run_verb(verb: Command, app: App, surroundings: Surroundings) -> ExitCode {

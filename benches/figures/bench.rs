@@ -26,11 +26,17 @@ pub async fn begin_wait(client: &mut McpClient, id: &str, until: &[&str]) {
     tokio::time::sleep(Duration::from_millis(25)).await;
 }
 
-/// The answer to what was begun last; the line is read before it is parsed.
+/// The answer to what was begun last; the line is read before it is parsed. What the server says unasked, as that
+/// there is a session more, is passed over.
 pub async fn answer(client: &mut McpClient) -> (Value, Instant) {
-    let line = client.peer.line().await.expect("the server answers");
-    let at = Instant::now();
-    let answer: Value = serde_json::from_str(&line).unwrap();
+    let (answer, at) = loop {
+        let line = client.peer.line().await.expect("the server answers");
+        let at = Instant::now();
+        let message: Value = serde_json::from_str(&line).unwrap();
+        if message.get("id").is_some() {
+            break (message, at);
+        }
+    };
     assert!(answer.get("error").is_none() && answer["result"]["isError"] != true, "{answer}");
     (answer["result"]["structuredContent"].clone(), at)
 }

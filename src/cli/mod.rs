@@ -23,6 +23,7 @@ mod interrupt;
 mod kill;
 mod line;
 mod list;
+mod listen;
 mod out;
 mod pane;
 mod pipeline;
@@ -66,6 +67,7 @@ pub use init::{Host, InitArgs, Place, Scope, init};
 pub use kill::KillArgs;
 pub use line::LineArgs;
 pub use list::ListArgs;
+pub use listen::Listen;
 pub use pane::PaneArgs;
 pub use pipeline::PipelineCommand;
 pub use read::ReadArgs;
@@ -96,8 +98,8 @@ pub struct Cli {
     pub command: Option<Command>,
 }
 
-/// How the MCP server presents itself.
-#[derive(Clone, Copy, Debug, Default, Args)]
+/// How the server presents itself.
+#[derive(Clone, Debug, Default, Args)]
 pub struct McpArgs {
     /// Which tools the MCP server offers
     #[arg(long, value_enum, value_name = "SET")]
@@ -105,6 +107,21 @@ pub struct McpArgs {
     /// Put what sessions ask to the MCP host's own user, as forms, where the host has them
     #[arg(long)]
     pub elicit: bool,
+    /// Serve HTTP too, on ADDR (`HOST:PORT`, or one of the two) or else where the configuration says
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "", value_parser = listen::read)]
+    pub http: Option<Listen>,
+}
+
+impl McpArgs {
+    /// Takes from `other` what is not said here.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            tools: self.tools.or(other.tools),
+            elicit: self.elicit || other.elicit,
+            http: self.http.or(other.http),
+        }
+    }
 }
 
 /// A set of MCP tools.

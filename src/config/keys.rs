@@ -56,6 +56,10 @@ pub(super) const KEYS: &[Key] = &[
     key("maxPromptBytes", "AEGIS_MAX_PROMPT_BYTES", Kind::Number(1024, 16_777_216)),
     key("hookAskTimeoutMs", "AEGIS_HOOK_ASK_TIMEOUT_MS", Kind::Number(1000, 86_400_000)),
     key("onTimeout", "AEGIS_ON_TIMEOUT", Kind::Text),
+    users("host", "AEGIS_HOST", Kind::Text),
+    users("port", "AEGIS_PORT", Kind::Number(0, 65_535)),
+    users("authToken", "AEGIS_AUTH_TOKEN", Kind::Text),
+    users("allowedHosts", "AEGIS_ALLOWED_HOSTS", Kind::Names),
     users("permissionPolicy", "AEGIS_PERMISSION_POLICY", Kind::Policy),
     key("logLevel", "AEGIS_LOG", Kind::Text),
 ];

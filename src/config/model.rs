@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{PermissionMode, Policy};
+use crate::domain::{PermissionMode, Policy, Secret};
 
 /// The configuration of Aegis: `--config FILE`, else `aegis.config.json` in the working directory over
 /// `~/.aegis/config.json`; variables `AEGIS_…` override it. Relative paths count from the file's directory, `~/`
 /// is the home directory. A file in the working directory may come with a project, so it cannot set `stateDir`,
-/// `runtimeDir`, `claudePath`, `trustedRoots`, `allowedRoots`, `passEnv`, `permissionMode` and `permissionPolicy`.
+/// `runtimeDir`, `claudePath`, `trustedRoots`, `allowedRoots`, `passEnv`, `permissionMode`, `permissionPolicy`, `host`,
+/// `port`, `authToken` and `allowedHosts`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Config {
@@ -56,6 +57,16 @@ pub struct Config {
     /// Rules that decide on the tool calls of every session, after its own; the first that matches counts, and where
     /// none does somebody is asked. `AEGIS_PERMISSION_POLICY`, as JSON.
     pub permission_policy: Policy,
+    /// The address that `--http` listens on where none is given. Beyond loopback it needs `authToken`. `AEGIS_HOST`.
+    pub host: String,
+    /// The port that `--http` listens on where none is given; 0 lets the system choose. `AEGIS_PORT`.
+    #[schemars(range(min = 0, max = 65535))]
+    pub port: u16,
+    /// The token that HTTP calls must bring; none are needed on loopback unless it is set. `AEGIS_AUTH_TOKEN`.
+    pub auth_token: Option<Secret>,
+    /// Further host names under which HTTP calls may come, beside `localhost` and the address that is listened on.
+    /// `AEGIS_ALLOWED_HOSTS`, separated by commas.
+    pub allowed_hosts: Vec<String>,
     /// How much is logged, on standard error. `AEGIS_LOG`.
     pub log_level: LogLevel,
 }
@@ -149,6 +160,10 @@ impl Default for Config {
             hook_ask_timeout_ms: 6 * 60 * 60 * 1000,
             on_timeout: OnTimeout::default(),
             permission_policy: Policy::default(),
+            host: "127.0.0.1".into(),
+            port: 9100,
+            auth_token: None,
+            allowed_hosts: Vec::new(),
             log_level: LogLevel::default(),
         }
     }

@@ -17,6 +17,7 @@ mod nearest;
 mod pipeline;
 mod policy;
 mod receipt;
+mod secret;
 mod session;
 mod stats;
 mod status;
@@ -38,6 +39,7 @@ pub use pipeline::{
 };
 pub use policy::{Decision, MOST_RULES, Policy, PolicyRule, Verdict};
 pub use receipt::{Delivery, Outcome, Receipt, ReceiptState, Step, WhenBusy};
+pub use secret::Secret;
 pub use session::{LastMessage, PermissionMode, Session, SessionSpec};
 pub use stats::{
     Answers, EventStats, EventTally, FileUse, Histogram, ModelTokens, Past, Percentiles, RoleCounts,

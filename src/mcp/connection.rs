@@ -4,6 +4,7 @@
 //! for calls in flight. [`Eof`] sees the end of the input first, waits stop by themselves, other calls in flight
 //! get [`GRACE`], and then the connection is dropped.
 
+use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -41,6 +42,15 @@ pub enum ServeError {
     },
 }
 
+/// Whether anybody was there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Met {
+    /// A client opened the connection.
+    Client,
+    /// The input ended before a client had said a word.
+    Nobody,
+}
+
 /// Serves MCP on standard input and output until the client closes its end.
 ///
 /// Returns within 100 ms of that, whatever is in flight. Tasks of the runtime may still be running then, and where
@@ -49,7 +59,7 @@ pub enum ServeError {
 /// # Errors
 ///
 /// See [`ServeError`]. A client that leaves without a word is no error.
-pub async fn serve_stdio(door: McpDoor) -> Result<(), ServeError> {
+pub async fn serve_stdio(door: McpDoor) -> Result<Met, ServeError> {
     let (reader, writer) = rmcp::transport::io::stdio_pipes();
     serve(door, reader, writer).await
 }
@@ -59,7 +69,7 @@ pub async fn serve_stdio(door: McpDoor) -> Result<(), ServeError> {
 /// # Errors
 ///
 /// As [`serve_stdio`].
-pub async fn serve<R, W>(door: McpDoor, reader: R, writer: W) -> Result<(), ServeError>
+pub async fn serve<R, W>(door: McpDoor, reader: R, writer: W) -> Result<Met, ServeError>
 where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
@@ -71,19 +81,21 @@ where
     // Whatever the connection has started ends with it.
     let _closing: DropGuard = closing.clone().drop_guard();
     let input = Eof { inner: reader, closing: closing.clone() };
+    let met = Cell::new(Met::Nobody);
     let connection = async {
         let service = match door.serve_with_ct((input, writer), stop).await {
             Ok(service) => service,
-            Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
+            Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(Met::Nobody),
             Err(error) => return Err(ServeError::Opening { source: Box::new(error) }),
         };
-        service.waiting().await.map(drop).map_err(|source| ServeError::Broken { source })
+        met.set(Met::Client);
+        service.waiting().await.map(|_| Met::Client).map_err(|source| ServeError::Broken { source })
     };
     tokio::select! {
         ended = connection => ended,
         () = over(&closing) => {
             tracing::debug!("calls were still in flight when the client left");
-            Ok(())
+            Ok(met.get())
         }
     }
 }

@@ -25,6 +25,6 @@ mod tests;
 mod tools;
 
 pub use args::check_arguments;
-pub use connection::{ServeError, serve, serve_stdio};
+pub use connection::{Met, ServeError, serve, serve_stdio};
 pub use door::{McpDoor, ToolSet};
 pub use notices::Warnings;

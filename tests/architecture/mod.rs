@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 /// From the top; modules on one line are strangers.
 const LAYERS: &[&[&str]] = &[
-    &["main", "app", "rehearse"],
-    &["mcp", "cli"],
+    &["main", "app", "rehearse", "serve"],
+    &["mcp", "http", "cli"],
     &["rehearsal"],
     &["ops"],
-    &["engine"],
+    &["engine", "access"],
     &["holder", "store"],
     &["claude"],
     &["term", "wire", "config"],

@@ -1,0 +1,30 @@
+//! The HTTP door: REST under `/v1`, its older spelling without it, and the description of all that.
+//!
+//! | part | what it is |
+//! |---|---|
+//! | `serve` | the listener, connections, and their end |
+//! | `door` | what every call may use, and the router made of all routes |
+//! | `route` | one route: path, who may, what it takes and gives; the router and `openapi` are made of these |
+//! | `guard` | what stands before every call: host, origin, content type, token, permission |
+//! | `input`, `call` | what a call brings: its body, query, path and caller |
+//! | `refusal` | how a failure is told |
+//! | `routes` | the handlers, a file a resource |
+//! | `shape` | what clients read, where it is not what [`crate::ops`] gives |
+//!
+//! Clients of an older program know these paths and names; where that program and Aegis differ in words (statuses)
+//! Aegis' own are told.
+
+mod call;
+mod door;
+mod guard;
+mod input;
+mod openapi;
+mod refusal;
+mod route;
+mod routes;
+mod serve;
+mod shape;
+
+pub use door::{HttpDoor, Settings};
+pub use guard::Hosts;
+pub use serve::{BindError, Listening, bind};

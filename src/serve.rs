@@ -1,0 +1,151 @@
+//! The server: MCP on stdin and stdout, HTTP beside it where asked for, and the steward.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use aegis::access::Access;
+use aegis::app::App;
+use aegis::cli::{self, Listen, McpArgs};
+use aegis::domain::{ErrorCode, OpError};
+use aegis::engine::steward;
+use aegis::http::{BindError, Hosts, HttpDoor, Settings, bind};
+use aegis::mcp::{self, McpDoor, Met};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// Serves until the MCP client leaves; without one, where HTTP is served, until the process is told to end.
+pub(crate) async fn serve(app: App, args: McpArgs, warnings: mcp::Warnings) -> ExitCode {
+    let set = match args.tools.unwrap_or_default() {
+        cli::ToolSet::Core => mcp::ToolSet::Core,
+        cli::ToolSet::Full => mcp::ToolSet::Full,
+    };
+    let closing = CancellationToken::new();
+    let http = match args.http {
+        Some(listen) => match open_http(&app, listen, &closing).await {
+            Ok(http) => Http::Open(http),
+            Err(error) => Http::Refused(error),
+        },
+        None => Http::Unasked,
+    };
+    if let Http::Refused(error) = &http {
+        tracing::error!("HTTP is not served: {}. {}", error.message, error.hint);
+    }
+    let steward = tokio::spawn(steward::serve(app.engine.clone()));
+    let small = app.engine.clone();
+    let small = tokio::spawn(async move { small.keep_small().await });
+    let door = McpDoor::new(app.aegis(), app.caller("mcp"), set).with_warnings(warnings);
+    let door = door.eliciting(args.elicit);
+    let code = match http {
+        Http::Unasked => ended(mcp::serve_stdio(door).await).0,
+        Http::Refused(_) => match ended(mcp::serve_stdio(door).await) {
+            // Nobody speaks MCP, and HTTP was what was wanted.
+            (ExitCode::SUCCESS, Met::Nobody) => ExitCode::FAILURE,
+            (code, _) => code,
+        },
+        Http::Open(http) => {
+            let code = both(door).await;
+            closing.cancel();
+            if let Err(error) = http.await {
+                tracing::error!(%error, "the HTTP door failed");
+            }
+            code
+        }
+    };
+    steward.abort();
+    small.abort();
+    code
+}
+
+enum Http {
+    Unasked,
+    Open(JoinHandle<()>),
+    Refused(OpError),
+}
+
+/// Until the client leaves, or without one until a signal.
+async fn both(door: McpDoor) -> ExitCode {
+    let stdio = async {
+        match ended(mcp::serve_stdio(door).await) {
+            (code, Met::Client) => code,
+            (_, Met::Nobody) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        code = stdio => code,
+        () = told_to_end() => ExitCode::SUCCESS,
+    }
+}
+
+/// Resolves when the process is sent SIGTERM or SIGINT.
+async fn told_to_end() {
+    let (Ok(mut term), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::warn!("signals cannot be handled: the process ends at once when it is sent one");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+fn ended(served: Result<Met, mcp::ServeError>) -> (ExitCode, Met) {
+    match served {
+        Ok(met) => (ExitCode::SUCCESS, met),
+        Err(error) => {
+            tracing::error!(%error, "the MCP connection failed");
+            (ExitCode::FAILURE, Met::Client)
+        }
+    }
+}
+
+/// Opens the HTTP door, or says why it stays shut.
+async fn open_http(
+    app: &App,
+    listen: Listen,
+    closing: &CancellationToken,
+) -> Result<JoinHandle<()>, OpError> {
+    let config = &app.config;
+    let invalid = |what: String| OpError::new(ErrorCode::InvalidArgument, what);
+    let host = listen.host.unwrap_or_else(|| config.host.clone());
+    let port = listen.port.unwrap_or(config.port);
+    let addr = resolve(&host, port).await?;
+    if !addr.ip().is_loopback() && config.auth_token.is_none() {
+        return Err(invalid(format!("{addr} can be reached from other machines, and no token is set"))
+            .hint("set AEGIS_AUTH_TOKEN, or listen on 127.0.0.1"));
+    }
+    let listening = bind(addr).await.map_err(|error| {
+        let hint = match &error {
+            BindError::OtherAegis { .. } => {
+                "its sessions are the same ones; use that, or choose another port"
+            }
+            _ => "choose another port: --http PORT",
+        };
+        invalid(error.to_string()).hint(hint)
+    })?;
+    let settings = Settings {
+        hosts: Hosts::new(listening.addr, config.allowed_hosts.iter().cloned()),
+        // A prompt of the longest kind, each byte of it escaped as JSON may, and what stands around it.
+        max_body_bytes: usize::try_from(config.max_prompt_bytes).unwrap_or(usize::MAX / 4) * 2 + 64 * 1024,
+        stall_threshold_ms: config.stall_threshold_ms,
+    };
+    let access = Arc::new(Access::new(config.auth_token.clone()));
+    let door = HttpDoor::new(app.aegis(), access, settings, closing.clone());
+    // Whatever is logged: with port 0 nothing else tells it.
+    let _ = writeln!(std::io::stderr(), "aegis: HTTP on http://{}", listening.addr);
+    Ok(tokio::spawn(listening.serve(door.router(), closing.clone())))
+}
+
+async fn resolve(host: &str, port: u16) -> Result<SocketAddr, OpError> {
+    let unknown = |why: String| {
+        OpError::new(ErrorCode::InvalidArgument, format!("cannot listen on `{host}`: {why}"))
+            .hint("give the address of one of this machine's interfaces")
+    };
+    let mut found =
+        tokio::net::lookup_host((host, port)).await.map_err(|error| unknown(error.to_string()))?;
+    found.next().ok_or_else(|| unknown("it has no address".into()))
+}
