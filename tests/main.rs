@@ -12,6 +12,8 @@ mod doors;
 mod fake;
 /// Whatever comes from outside: no panic, no growth.
 mod fuzz;
+/// The HTTP door from outside.
+mod http;
 /// The MCP door from outside, as lines of JSON-RPC.
 mod mcp;
 /// Pipelines: run to their end whatever breaks, and no stage twice.

@@ -63,10 +63,6 @@ impl Route {
         Self::new("post", MethodFilter::POST, path, handler)
     }
 
-    pub(super) fn put<H: Handler<T, HttpDoor>, T: 'static>(path: &'static str, handler: H) -> Self {
-        Self::new("put", MethodFilter::PUT, path, handler)
-    }
-
     pub(super) fn delete<H: Handler<T, HttpDoor>, T: 'static>(path: &'static str, handler: H) -> Self {
         Self::new("delete", MethodFilter::DELETE, path, handler)
     }

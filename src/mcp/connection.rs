@@ -4,9 +4,9 @@
 //! for calls in flight. [`Eof`] sees the end of the input first, waits stop by themselves, other calls in flight
 //! get [`GRACE`], and then the connection is dropped.
 
-use std::cell::Cell;
 use std::io;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -81,21 +81,21 @@ where
     // Whatever the connection has started ends with it.
     let _closing: DropGuard = closing.clone().drop_guard();
     let input = Eof { inner: reader, closing: closing.clone() };
-    let met = Cell::new(Met::Nobody);
+    let opened = AtomicBool::new(false);
     let connection = async {
         let service = match door.serve_with_ct((input, writer), stop).await {
             Ok(service) => service,
             Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(Met::Nobody),
             Err(error) => return Err(ServeError::Opening { source: Box::new(error) }),
         };
-        met.set(Met::Client);
+        opened.store(true, Ordering::Relaxed);
         service.waiting().await.map(|_| Met::Client).map_err(|source| ServeError::Broken { source })
     };
     tokio::select! {
         ended = connection => ended,
         () = over(&closing) => {
             tracing::debug!("calls were still in flight when the client left");
-            Ok(met.get())
+            Ok(if opened.load(Ordering::Relaxed) { Met::Client } else { Met::Nobody })
         }
     }
 }

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
 
 use super::guard::WAIT;
-use super::{McpDoor, ServeError, ToolSet, serve};
+use super::{McpDoor, Met, ServeError, ToolSet, serve};
 use crate::ops::{Aegis, Caller};
 
 /// What an end may take here: an idle machine needs the grace and a millisecond; a busy one is not the server's
@@ -59,7 +59,7 @@ fn with_endless_wait(door: McpDoor) -> McpDoor {
 struct Peer {
     input: WriteHalf<DuplexStream>,
     output: Lines<BufReader<ReadHalf<DuplexStream>>>,
-    server: JoinHandle<Result<(), ServeError>>,
+    server: JoinHandle<Result<Met, ServeError>>,
 }
 
 impl Peer {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aegis::mcp::{McpDoor, ServeError, ToolSet, serve};
+use aegis::mcp::{McpDoor, Met, ServeError, ToolSet, serve};
 use aegis::ops::{Aegis, Caller};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -27,7 +27,7 @@ pub(crate) struct Client {
     next_id: u64,
     input: Option<WriteHalf<DuplexStream>>,
     output: Lines<BufReader<ReadHalf<DuplexStream>>>,
-    server: JoinHandle<Result<(), ServeError>>,
+    server: JoinHandle<Result<Met, ServeError>>,
     /// The server's directories.
     _dir: TempDir,
 }
@@ -128,7 +128,7 @@ impl Client {
     }
 
     /// Closes the client's end and waits for the server's.
-    pub(crate) async fn close(mut self) -> Result<(), ServeError> {
+    pub(crate) async fn close(mut self) -> Result<Met, ServeError> {
         self.end_input().await;
         timeout(PATIENCE, self.server).await.expect("the server ends").unwrap()
     }

@@ -2,6 +2,7 @@
 //! pinned version. Nothing is inherited from whoever runs the tests; everything is gone when it is dropped.
 
 pub mod faults;
+pub mod http;
 pub mod lab;
 pub mod outside;
 pub mod processes;

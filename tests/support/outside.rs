@@ -127,7 +127,12 @@ pub struct McpClient {
 impl McpClient {
     /// Starts the server and opens the connection with the `initialize` handshake.
     pub async fn start(lab: &Lab) -> Self {
-        let mut client = Self::over(Peer::aegis(lab, &[]), false);
+        Self::with(lab, &[]).await
+    }
+
+    /// The same with these arguments.
+    pub async fn with(lab: &Lab, args: &[&str]) -> Self {
+        let mut client = Self::over(Peer::aegis(lab, args), false);
         let about = json!({"name": "test", "version": "0"});
         let hello = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": about});
         client.request("initialize", hello).await;

@@ -1,0 +1,5 @@
+//! The HTTP door from outside: the real program, asked as its clients ask.
+
+mod guard;
+mod life;
+mod sessions;
