@@ -72,9 +72,9 @@ impl Surroundings {
             config: config.clone(),
             paths: paths.clone(),
             environment,
-            aegis: self.program,
+            aegis: self.program.clone(),
         });
-        Ok(App { engine: Arc::new(engine), config, paths, inside })
+        Ok(App { engine: Arc::new(engine), config, paths, program: self.program, inside })
     }
 }
 
@@ -86,6 +86,8 @@ pub struct App {
     pub config: Config,
     /// Where files are.
     pub paths: Paths,
+    /// The `aegis` program itself.
+    pub program: PathBuf,
     /// The session that this process runs inside of.
     pub inside: Option<SessionId>,
 }

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `main`, [`app`] | picks the role; the only place that builds things and reads the environment |
 //! | [`mcp`], [`http`], [`cli`] | doors: translate, call one operation, render |
+//! | [`viewers`] | sessions shown in tmux, beside the doors |
 //! | [`rehearsal`] | the real Claude Code against a scripted API, through the same operations |
 //! | [`ops`] | every operation once: request and response types, who may, one call down |
 //! | [`engine`], [`access`] | sessions as running things: started, found, asked, watched; the steward; pipelines; who may do what |
@@ -50,4 +51,5 @@ pub mod ops;
 pub mod rehearsal;
 pub mod store;
 pub mod term;
+pub mod viewers;
 pub mod wire;

@@ -12,6 +12,7 @@ use aegis::domain::{ErrorCode, OpError};
 use aegis::engine::steward;
 use aegis::http::{BindError, Hosts, HttpDoor, Settings, bind};
 use aegis::mcp::{self, McpDoor, Met};
+use aegis::viewers::Windows;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +37,13 @@ pub(crate) async fn serve(app: App, args: McpArgs, warnings: mcp::Warnings) -> E
     let steward = tokio::spawn(steward::serve(app.engine.clone()));
     let small = app.engine.clone();
     let small = tokio::spawn(async move { small.keep_small().await });
+    let windows = match windows(&app, args.tmux) {
+        Ok(windows) => windows.map(|windows| tokio::spawn(windows.follow(app.aegis(), app.caller("tmux")))),
+        Err(error) => {
+            tracing::error!("no windows are opened in tmux: {}. {}", error.message, error.hint);
+            None
+        }
+    };
     let door = McpDoor::new(app.aegis(), app.caller("mcp"), set).with_warnings(warnings);
     let door = door.eliciting(args.elicit);
     let code = match http {
@@ -56,7 +64,23 @@ pub(crate) async fn serve(app: App, args: McpArgs, warnings: mcp::Warnings) -> E
     };
     steward.abort();
     small.abort();
+    if let Some(windows) = windows {
+        windows.abort();
+    }
     code
+}
+
+/// The windows in tmux, where they are wanted.
+fn windows(app: &App, asked: Option<String>) -> Result<Option<Windows>, OpError> {
+    let Some(name) = asked.or_else(|| app.config.tmux_session.clone()) else { return Ok(None) };
+    let path = |path: &std::path::Path| path.display().to_string();
+    let mut environment = vec![("AEGIS_STATE_DIR".to_owned(), path(&app.paths.state_dir))];
+    // Only where it is not found by itself: the viewer may have another runtime directory of the system's.
+    if let Some(dir) = app.paths.socket_dir.parent() {
+        environment.push(("AEGIS_RUNTIME_DIR".to_owned(), path(dir)));
+    }
+    let size = (app.config.terminal.cols, app.config.terminal.rows);
+    Windows::new(name, app.program.clone(), environment, size).map(Some)
 }
 
 enum Http {

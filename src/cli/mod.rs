@@ -110,6 +110,9 @@ pub struct McpArgs {
     /// Serve HTTP too, on ADDR (`HOST:PORT`, or one of the two) or else where the configuration says
     #[arg(long, value_name = "ADDR", num_args = 0..=1, default_missing_value = "", value_parser = listen::read)]
     pub http: Option<Listen>,
+    /// Give each session a window with `aegis attach` in this tmux session, `aegis` unless named
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "aegis")]
+    pub tmux: Option<String>,
 }
 
 impl McpArgs {
@@ -120,6 +123,7 @@ impl McpArgs {
             tools: self.tools.or(other.tools),
             elicit: self.elicit || other.elicit,
             http: self.http.or(other.http),
+            tmux: self.tmux.or(other.tmux),
         }
     }
 }

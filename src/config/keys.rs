@@ -60,6 +60,7 @@ pub(super) const KEYS: &[Key] = &[
     users("port", "AEGIS_PORT", Kind::Number(0, 65_535)),
     users("authToken", "AEGIS_AUTH_TOKEN", Kind::Text),
     users("allowedHosts", "AEGIS_ALLOWED_HOSTS", Kind::Names),
+    users("tmuxSession", "AEGIS_TMUX_SESSION", Kind::Text),
     users("permissionPolicy", "AEGIS_PERMISSION_POLICY", Kind::Policy),
     key("logLevel", "AEGIS_LOG", Kind::Text),
 ];

@@ -11,7 +11,7 @@ use crate::domain::{PermissionMode, Policy, Secret};
 /// `~/.aegis/config.json`; variables `AEGIS_…` override it. Relative paths count from the file's directory, `~/`
 /// is the home directory. A file in the working directory may come with a project, so it cannot set `stateDir`,
 /// `runtimeDir`, `claudePath`, `trustedRoots`, `allowedRoots`, `passEnv`, `permissionMode`, `permissionPolicy`, `host`,
-/// `port`, `authToken` and `allowedHosts`.
+/// `port`, `authToken`, `allowedHosts` and `tmuxSession`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Config {
@@ -67,6 +67,9 @@ pub struct Config {
     /// Further host names under which HTTP calls may come, beside `localhost` and the address that is listened on.
     /// `AEGIS_ALLOWED_HOSTS`, separated by commas.
     pub allowed_hosts: Vec<String>,
+    /// The tmux session in which a server gives each session a window with `aegis attach`; none are opened unless it
+    /// is set. `AEGIS_TMUX_SESSION`.
+    pub tmux_session: Option<String>,
     /// How much is logged, on standard error. `AEGIS_LOG`.
     pub log_level: LogLevel,
 }
@@ -164,6 +167,7 @@ impl Default for Config {
             port: 9100,
             auth_token: None,
             allowed_hosts: Vec::new(),
+            tmux_session: None,
             log_level: LogLevel::default(),
         }
     }

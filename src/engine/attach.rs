@@ -1,19 +1,41 @@
 //! A viewer's connection to a session's terminal.
 
+use std::fs::File;
+use std::io;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::sync::mpsc;
 
 use super::{AttachInput, Attachment, Engine};
 use crate::domain::{ErrorCode, OpError, SessionId};
-use crate::holder::HolderClient;
 use crate::holder::client::ANSWERS_WITHIN;
+use crate::holder::{HolderClient, SessionDir};
 use crate::wire::{Pane, Push, Request};
 
 /// How many pieces of output or keys may wait.
 const QUEUE: usize = 256;
 
 impl Engine {
+    /// Claims the one window in which a session is shown to whoever lives in a terminal multiplexer. True for the
+    /// first who asks, whichever server that is, and never again.
+    ///
+    /// # Errors
+    ///
+    /// `no_such_session`, `storage_failed`.
+    pub async fn claim_window(&self, id: SessionId) -> Result<bool, OpError> {
+        let row = self.row_of(id).await?;
+        let mark = SessionDir::new(&row.session_dir).window();
+        match File::options().write(true).create_new(true).open(&mark) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => {
+                let what = format!("{} cannot be written: {error}", mark.display());
+                Err(OpError::new(ErrorCode::StorageFailed, what))
+            }
+        }
+    }
+
     /// Attaches to a session's terminal.
     ///
     /// # Errors

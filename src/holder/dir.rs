@@ -102,6 +102,12 @@ impl SessionDir {
         self.root.join("holder.lock")
     }
 
+    /// Marks that the session was given its window.
+    #[must_use]
+    pub fn window(&self) -> PathBuf {
+        self.root.join("window")
+    }
+
     /// Locks the creation of the session, as long as the returned file is kept.
     ///
     /// # Errors

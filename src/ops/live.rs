@@ -25,6 +25,15 @@ impl Aegis {
         self.engine.roster().await
     }
 
+    /// Claims the one window that a session gets; see [`crate::engine::Engine::claim_window`].
+    ///
+    /// # Errors
+    ///
+    /// `no_such_session`, `storage_failed`.
+    pub async fn claim_window(&self, _: &Caller, id: SessionId) -> Result<bool, OpError> {
+        self.engine.claim_window(id).await
+    }
+
     /// Follows all live sessions: what happens after this returned is told.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// From the top; modules on one line are strangers.
 const LAYERS: &[&[&str]] = &[
     &["main", "app", "rehearse", "serve"],
-    &["mcp", "http", "cli"],
+    &["mcp", "http", "cli", "viewers"],
     &["rehearsal"],
     &["ops"],
     &["engine", "access"],

@@ -7,6 +7,7 @@ mod errors;
 mod init;
 mod sdk;
 mod surface;
+mod viewers;
 
 use aegis::rehearsal::api::{HoldAt, Question, Reply, Script, ToolCall};
 use serde_json::json;
