@@ -5,9 +5,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::browser::Browser;
 use crate::claude::launch::SESSION_VARIABLE;
-use crate::config::{Config, Paths, Sources};
-use crate::domain::{ErrorCode, OpError, SessionId};
+use crate::config::{BrowserReach, Config, Paths, Sources};
+use crate::domain::{ErrorCode, OpError, Reach, SessionId};
 use crate::engine::{Engine, Parts};
 use crate::ops::{Aegis, Caller};
 use crate::store::SqliteStore;
@@ -67,6 +68,13 @@ impl Surroundings {
             .into_iter()
             .filter_map(|(name, value)| Some((name, value.into_string().ok()?)))
             .collect();
+        let reach = match config.browser_reach {
+            BrowserReach::Public => Reach::default(),
+            BrowserReach::Loopback => Reach { loopback: true, private: false },
+            BrowserReach::Private => Reach { loopback: true, private: true },
+        };
+        let search = environment.get("PATH").map(String::as_str).unwrap_or_default();
+        let browser = Browser::new(config.browser_path.clone(), search, reach);
         let engine = Engine::new(Parts {
             store: Arc::new(store),
             config: config.clone(),
@@ -74,7 +82,14 @@ impl Surroundings {
             environment,
             aegis: self.program.clone(),
         });
-        Ok(App { engine: Arc::new(engine), config, paths, program: self.program, inside })
+        Ok(App {
+            engine: Arc::new(engine),
+            browser: Arc::new(browser),
+            config,
+            paths,
+            program: self.program,
+            inside,
+        })
     }
 }
 
@@ -82,6 +97,8 @@ impl Surroundings {
 pub struct App {
     /// Sessions as running things.
     pub engine: Arc<Engine>,
+    /// What takes pictures of pages.
+    pub browser: Arc<Browser>,
     /// What was configured.
     pub config: Config,
     /// Where files are.
@@ -96,7 +113,7 @@ impl App {
     /// The operations.
     #[must_use]
     pub fn aegis(&self) -> Aegis {
-        Aegis::new(self.engine.clone())
+        Aegis::new(self.engine.clone(), self.browser.clone())
     }
 
     /// Whoever calls through this surface.

@@ -61,6 +61,8 @@ pub(super) const KEYS: &[Key] = &[
     users("authToken", "AEGIS_AUTH_TOKEN", Kind::Text),
     users("allowedHosts", "AEGIS_ALLOWED_HOSTS", Kind::Names),
     users("tmuxSession", "AEGIS_TMUX_SESSION", Kind::Text),
+    users("browserPath", "AEGIS_BROWSER_PATH", Kind::Path),
+    users("browserReach", "AEGIS_BROWSER_REACH", Kind::Text),
     users("permissionPolicy", "AEGIS_PERMISSION_POLICY", Kind::Policy),
     key("logLevel", "AEGIS_LOG", Kind::Text),
 ];

@@ -13,5 +13,5 @@ mod paths;
 pub use dirs::{DirError, private_dir};
 pub use error::ConfigError;
 pub use load::{Loaded, Origin, Sources};
-pub use model::{Config, LogLevel, OnTimeout, Terminal};
+pub use model::{BrowserReach, Config, LogLevel, OnTimeout, Terminal};
 pub use paths::{Paths, PathsError};

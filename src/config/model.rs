@@ -11,7 +11,7 @@ use crate::domain::{PermissionMode, Policy, Secret};
 /// `~/.aegis/config.json`; variables `AEGIS_…` override it. Relative paths count from the file's directory, `~/`
 /// is the home directory. A file in the working directory may come with a project, so it cannot set `stateDir`,
 /// `runtimeDir`, `claudePath`, `trustedRoots`, `allowedRoots`, `passEnv`, `permissionMode`, `permissionPolicy`, `host`,
-/// `port`, `authToken`, `allowedHosts` and `tmuxSession`.
+/// `port`, `authToken`, `allowedHosts`, `tmuxSession`, `browserPath` and `browserReach`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Config {
@@ -70,6 +70,10 @@ pub struct Config {
     /// The tmux session in which a server gives each session a window with `aegis attach`; none are opened unless it
     /// is set. `AEGIS_TMUX_SESSION`.
     pub tmux_session: Option<String>,
+    /// The Chromium that takes screenshots; one is looked for in `PATH` unless set. `AEGIS_BROWSER_PATH`.
+    pub browser_path: Option<PathBuf>,
+    /// Which pages screenshots may be taken of. `AEGIS_BROWSER_REACH`.
+    pub browser_reach: BrowserReach,
     /// How much is logged, on standard error. `AEGIS_LOG`.
     pub log_level: LogLevel,
 }
@@ -97,6 +101,20 @@ pub enum OnTimeout {
     Keep,
     /// The call is refused.
     Deny,
+}
+
+/// Where pages may be that screenshots are taken of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum BrowserReach {
+    /// On the internet.
+    #[default]
+    Public,
+    /// On this machine, too.
+    Loopback,
+    /// On this machine and in its networks, too.
+    Private,
 }
 
 /// How much is logged.
@@ -168,6 +186,8 @@ impl Default for Config {
             auth_token: None,
             allowed_hosts: Vec::new(),
             tmux_session: None,
+            browser_path: None,
+            browser_reach: BrowserReach::default(),
             log_level: LogLevel::default(),
         }
     }

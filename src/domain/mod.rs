@@ -6,6 +6,7 @@
 // A new word must be thought about wherever words are told apart.
 #![warn(clippy::wildcard_enum_match_arm)]
 
+mod address;
 mod ask;
 mod error;
 mod event;
@@ -25,6 +26,7 @@ mod template;
 mod time;
 mod visible;
 
+pub use address::{Reach, refused};
 pub use ask::{Answer, Ask, AskKind, AskVia, How, Question, Remember, Resolution, questions};
 pub use error::{ErrorCode, OpError};
 pub use event::{Action, Event, EventData, Position};

@@ -11,6 +11,7 @@ mod memory;
 mod pipeline;
 mod prompt;
 mod schema;
+mod screenshot;
 mod server;
 mod session;
 mod stats;
@@ -20,6 +21,7 @@ mod watch;
 
 use std::sync::Arc;
 
+use crate::browser::Browser;
 use crate::domain::{ErrorCode, OpError, SessionId};
 use crate::engine::Engine;
 
@@ -31,6 +33,7 @@ pub use live::AnswerAsk;
 pub use memory::{ListState, SetState, StateDeleted, StateList, StateRef};
 pub use pipeline::{CreatePipeline, ListPipelines, PipelineList, PipelineRef, PipelineStep};
 pub use prompt::{AnswerValue, SendLine, SendMessage};
+pub use screenshot::{Screenshot, ScreenshotTaken};
 pub use server::{ClaudeHealth, ServerHealth, ServerHealthRequest, StewardPlace, StoreHealth};
 pub use session::{
     CreateSession, HolderHealth, KillSession, ListSessions, SessionCreated, SessionDetail, SessionHealth,
@@ -56,13 +59,14 @@ pub struct Caller {
 #[derive(Clone)]
 pub struct Aegis {
     engine: Arc<Engine>,
+    browser: Arc<Browser>,
 }
 
 impl Aegis {
-    /// Builds the operations over an engine.
+    /// Builds the operations over an engine and a browser.
     #[must_use]
-    pub fn new(engine: Arc<Engine>) -> Self {
-        Self { engine }
+    pub fn new(engine: Arc<Engine>, browser: Arc<Browser>) -> Self {
+        Self { engine, browser }
     }
 
     /// Finds the session and refuses if the caller runs inside it or below it: nobody approves their own asks.

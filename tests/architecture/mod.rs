@@ -9,7 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["mcp", "http", "cli", "viewers"],
     &["rehearsal"],
     &["ops"],
-    &["engine", "access"],
+    &["engine", "access", "browser"],
     &["holder", "store"],
     &["claude"],
     &["term", "wire", "config"],

@@ -2,4 +2,5 @@
 
 mod guard;
 mod life;
+mod screenshot;
 mod sessions;

@@ -1,6 +1,7 @@
 //! The handlers, a file a resource. Each reads, calls one operation and tells what came of it.
 
 mod actions;
+mod screenshot;
 mod server;
 mod sessions;
 
@@ -10,7 +11,7 @@ use crate::domain::PermissionMode;
 
 /// Every route.
 pub(super) fn all() -> Vec<Route> {
-    [server::routes(), sessions::routes(), actions::routes()].concat()
+    [server::routes(), sessions::routes(), actions::routes(), screenshot::routes()].concat()
 }
 
 /// Reads a permission mode.
