@@ -7,6 +7,7 @@
 mod attach;
 mod close;
 mod create;
+mod cursor;
 mod find;
 mod fs_watch;
 mod health;
@@ -54,7 +55,7 @@ pub use roster::Roster;
 pub use swarm::{Subagent, Swarm, SwarmProcess};
 pub use types::{
     AttachInput, Attachment, ClaudeProgram, Created, Detail, EngineHealth, ListQuery, NewSession, WaitQuery,
-    WaitResult,
+    WaitResult, Woken,
 };
 
 /// What an engine is built from.
