@@ -115,7 +115,7 @@ impl Engine {
     pub async fn keep_small(&self) {
         loop {
             while timeout(holder::memory::QUIET, self.used.notified()).await.is_ok() {}
-            holder::memory::give_back_program();
+            holder::memory::give_back();
             self.used.notified().await;
         }
     }

@@ -1,5 +1,6 @@
 //! The MCP door spoken to in raw lines: what a client really sees, over an in-process pipe and by the real program.
 
+mod burst;
 mod client;
 mod elicitation;
 mod errors;
