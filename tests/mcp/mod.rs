@@ -11,3 +11,4 @@ mod progress;
 mod prompts;
 mod protocol;
 mod resources;
+mod table;
