@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::touch;
 use crate::support::Lab;
+use crate::support::events::journaled;
 use crate::support::lab::AEGIS;
 use crate::support::outside::{Terminal, terminal_command};
 use crate::support::processes::{alive, come, holders, running, sigkill};
@@ -168,6 +169,7 @@ async fn the_host_is_killed_and_the_worker_lives(lab: &Lab, host: &Host) {
     assert!(read.to_string().contains("The worker made it."), "{read}");
     let ended = other.call("kill_session", json!({"sessionId": "worker"})).await;
     assert_eq!(ended["status"], "ended");
+    assert!(journaled(lab).contains("ask_resolved"), "and all of it fits the events' schema");
     other.kill().await;
     come("the end of all of them", async || lab.processes().is_empty().then_some(())).await;
 }

@@ -2,6 +2,7 @@
 //! pinned version. Nothing is inherited from whoever runs the tests; everything is gone when it is dropped.
 
 pub mod calls;
+pub mod events;
 pub mod faults;
 pub mod lab;
 pub mod outside;

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::kills::Random;
-use crate::support::Lab;
+use crate::support::{Lab, events};
 use crate::support::records::journals;
 use crate::support::server::Server;
 use crate::support::tasks::Driver;
@@ -166,6 +166,7 @@ async fn every_edge_is_seen_once_by_each_of_three_clients_that_come_and_go() {
         tell.send(true).unwrap();
     };
     let (clients, ()) = tokio::join!(join_all(clients), driving);
+    events::journaled(&lab);
     let journals = journals(&lab);
     let expected: BTreeMap<_, _> =
         ids.iter().map(|id| (id.clone(), journaled(&journals, id, last(id)))).collect();
