@@ -67,6 +67,7 @@ impl Surroundings {
             .into_iter()
             .filter_map(|(name, value)| Some((name, value.into_string().ok()?)))
             .collect();
+        let elicit = config.elicit;
         let engine = Engine::new(Parts {
             store: Arc::new(store),
             config,
@@ -74,7 +75,7 @@ impl Surroundings {
             environment,
             aegis: self.program,
         });
-        Ok(App { engine: Arc::new(engine), paths, inside })
+        Ok(App { engine: Arc::new(engine), paths, inside, elicit })
     }
 }
 
@@ -86,6 +87,8 @@ pub struct App {
     pub paths: Paths,
     /// The session that this process runs inside of.
     pub inside: Option<SessionId>,
+    /// Whether the configuration wants asks put to the person in front of an MCP host.
+    pub elicit: bool,
 }
 
 impl App {

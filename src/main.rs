@@ -100,7 +100,7 @@ fn serve(surroundings: Surroundings, args: McpArgs, warnings: mcp::Warnings) -> 
         let small = app.engine.clone();
         let small = tokio::spawn(async move { small.keep_small().await });
         let door = McpDoor::new(app.aegis(), app.caller("mcp"), set).with_warnings(warnings);
-        let door = door.eliciting(args.elicit);
+        let door = door.eliciting(args.elicit || app.elicit);
         let served = mcp::serve_stdio(door).await;
         steward.abort();
         small.abort();

@@ -15,6 +15,8 @@ pub(super) enum Kind {
     Text,
     /// Rules that decide on tool calls; in a variable as JSON.
     Policy,
+    /// True or false; in a variable these words, or `1` and `0`.
+    Flag,
     /// A whole number in a range, bounds included.
     Number(u64, u64),
 }
@@ -57,6 +59,7 @@ pub(super) const KEYS: &[Key] = &[
     key("hookAskTimeoutMs", "AEGIS_HOOK_ASK_TIMEOUT_MS", Kind::Number(1000, 86_400_000)),
     key("onTimeout", "AEGIS_ON_TIMEOUT", Kind::Text),
     users("permissionPolicy", "AEGIS_PERMISSION_POLICY", Kind::Policy),
+    key("elicit", "AEGIS_ELICIT", Kind::Flag),
     key("logLevel", "AEGIS_LOG", Kind::Text),
 ];
 

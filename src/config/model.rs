@@ -56,6 +56,9 @@ pub struct Config {
     /// Rules that decide on the tool calls of every session, after its own; the first that matches counts, and where
     /// none does somebody is asked. `AEGIS_PERMISSION_POLICY`, as JSON.
     pub permission_policy: Policy,
+    /// Whether the MCP server also puts what sessions ask to the person in front of its host, as forms, where the host
+    /// has them; the same as `--elicit`. `AEGIS_ELICIT`, `true` or `false`.
+    pub elicit: bool,
     /// How much is logged, on standard error. `AEGIS_LOG`.
     pub log_level: LogLevel,
 }
@@ -149,6 +152,7 @@ impl Default for Config {
             hook_ask_timeout_ms: 6 * 60 * 60 * 1000,
             on_timeout: OnTimeout::default(),
             permission_policy: Policy::default(),
+            elicit: false,
             log_level: LogLevel::default(),
         }
     }
