@@ -10,10 +10,10 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::kills::Random;
-use crate::support::{Lab, events};
 use crate::support::records::journals;
 use crate::support::server::Server;
 use crate::support::tasks::Driver;
+use crate::support::{Lab, events};
 
 /// Status changes in all, at least.
 const EDGES: usize = 200;
