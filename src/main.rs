@@ -95,9 +95,15 @@ async fn run_verb(verb: Command, app: App, surroundings: Surroundings) -> ExitCo
     cli::run_with(verb, app.aegis(), app.caller("cli"), doctoring).await
 }
 
+/// How many threads may be in the store or in files at once. Each has a stack and memory of its own, and what they do is
+/// short and none of it waits for another; more of them would only wait for the same disk.
+const BLOCKING: usize = 16;
+
 /// Runs to the end, and leaves without waiting for threads that only read or wait.
 fn run(role: impl Future<Output = ExitCode>) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(2).max_blocking_threads(BLOCKING).enable_all();
+    let runtime = match runtime.build() {
         Ok(runtime) => runtime,
         Err(error) => {
             tracing::error!(%error, "no runtime");

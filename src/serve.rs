@@ -45,7 +45,7 @@ pub(crate) async fn serve(app: App, args: McpArgs, warnings: mcp::Warnings) -> E
         }
     };
     let door = McpDoor::new(app.aegis(), app.caller("mcp"), set).with_warnings(warnings);
-    let door = door.eliciting(args.elicit);
+    let door = door.eliciting(args.elicit || app.config.elicit);
     let code = match http {
         Http::Unasked => ended(mcp::serve_stdio(door).await).0,
         Http::Refused(_) => match ended(mcp::serve_stdio(door).await) {

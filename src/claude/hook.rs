@@ -67,12 +67,7 @@ pub enum HookEvent {
     /// A tool is about to be called; Claude Code has not looked at its own rules yet.
     PreToolUse(ToolCall),
     /// A tool wants to run.
-    PermissionRequest {
-        /// Which.
-        call: ToolCall,
-        /// What Claude Code would remember.
-        suggestions: Vec<Value>,
-    },
+    PermissionRequest(ToolCall),
     /// A tool ran.
     PostToolUse {
         /// Which.
@@ -130,10 +125,7 @@ impl HookCall {
                 HookEvent::UserPromptSubmit { prompt: raw.text("prompt"), prompt_id: raw.take("prompt_id") }
             }
             "PreToolUse" => HookEvent::PreToolUse(raw.call()),
-            "PermissionRequest" => HookEvent::PermissionRequest {
-                call: raw.call(),
-                suggestions: raw.take("permission_suggestions").unwrap_or_default(),
-            },
+            "PermissionRequest" => HookEvent::PermissionRequest(raw.call()),
             "PostToolUse" => HookEvent::PostToolUse { call: raw.call(), failed: false },
             "PostToolUseFailure" => HookEvent::PostToolUse { call: raw.call(), failed: true },
             "Stop" => HookEvent::Stop {
@@ -204,16 +196,13 @@ pub fn slim(mut payload: Value) -> Value {
     payload
 }
 
-/// The hook's output that allows a permission request. `updated_input` replaces the tool's input; `updates` are
-/// Claude Code's permission updates.
+/// The hook's output that allows a permission request. `updated_input` replaces the tool's input. Claude Code is given no
+/// rule to remember: its own are wider than what was asked, and what they allow nobody here would hear of.
 #[must_use]
-pub fn allow(updated_input: Option<Value>, updates: &[Value]) -> String {
+pub fn allow(updated_input: Option<Value>) -> String {
     let mut decision = json!({ "behavior": "allow" });
     if let Some(input) = updated_input {
         decision["updatedInput"] = input;
-    }
-    if !updates.is_empty() {
-        decision["updatedPermissions"] = updates.into();
     }
     output(&decision)
 }
@@ -253,34 +242,6 @@ fn output(decision: &Value) -> String {
         .to_string()
 }
 
-/// The permission updates that make an approval last for the session: what Claude Code itself suggests for this
-/// call, but never kept beyond the session; without a suggestion a rule for exactly this call.
-#[must_use]
-pub fn session_rule(call: &ToolCall, suggestions: &[Value]) -> Vec<Value> {
-    let edits = matches!(call.name.as_str(), "Edit" | "Write" | "MultiEdit" | "NotebookEdit");
-    // `setMode acceptEdits` is offered beside other suggestions too; for a tool that does not edit it would allow
-    // far more than what was shown.
-    let fits = |suggestion: &&Value| match suggestion["type"].as_str() {
-        Some("addRules") => true,
-        Some("setMode") => edits && suggestion["mode"] == "acceptEdits",
-        _ => false,
-    };
-    let mut updates: Vec<Value> = suggestions.iter().filter(fits).cloned().collect();
-    for update in &mut updates {
-        update["destination"] = "session".into();
-    }
-    if updates.is_empty() {
-        let mut rule = json!({ "toolName": call.name });
-        if let (true, Some(command)) = (call.name == "Bash", call.input["command"].as_str()) {
-            rule["ruleContent"] = command.into();
-        }
-        updates.push(
-            json!({ "type": "addRules", "rules": [rule], "behavior": "allow", "destination": "session" }),
-        );
-    }
-    updates
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -295,15 +256,8 @@ mod tests {
         );
         assert_eq!(call.permission_mode, Some(PermissionMode::Default));
         assert_eq!(call.agent, Some(Agent { id: "a1".into(), kind: "general-purpose".into() }));
-        let HookEvent::PermissionRequest { call, suggestions } = call.event else { panic!("another event") };
+        let HookEvent::PermissionRequest(call) = call.event else { panic!("another event") };
         assert_eq!(call.input, json!({"command":"touch A1"}));
-        assert_eq!(suggestions.len(), 1);
-        assert_eq!(
-            session_rule(&call, &suggestions),
-            [
-                json!({"type":"addRules","rules":[{"toolName":"Bash","ruleContent":"touch A1"}],"behavior":"allow","destination":"session"})
-            ]
-        );
     }
 
     #[test]

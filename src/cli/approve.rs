@@ -15,7 +15,7 @@ pub struct ApproveArgs {
     /// Which ask, by a unique beginning of its id; may be left out when exactly one is open
     #[arg(long, value_name = "ASK")]
     pub ask: Option<String>,
-    /// Allow like calls too, until the session ends
+    /// Allow the same call whenever it comes again, until the session ends
     #[arg(long = "session")]
     pub for_session: bool,
     /// Refuse if the open call is not the one with this hash

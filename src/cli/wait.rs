@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn the_exit_code_tells_what_woke_it() {
         let woke = |status| Waited {
-            woke: vec![Woke { session: testing::session(status), event: None }],
+            woke: vec![Woke { session: testing::session(status), event: None, earlier: Vec::new() }],
             cursor: String::new(),
             timed_out: false,
         };

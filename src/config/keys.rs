@@ -15,6 +15,8 @@ pub(super) enum Kind {
     Text,
     /// Rules that decide on tool calls; in a variable as JSON.
     Policy,
+    /// True or false; in a variable these words, or `1` and `0`.
+    Flag,
     /// A whole number in a range, bounds included.
     Number(u64, u64),
 }
@@ -64,6 +66,7 @@ pub(super) const KEYS: &[Key] = &[
     users("browserPath", "AEGIS_BROWSER_PATH", Kind::Path),
     users("browserReach", "AEGIS_BROWSER_REACH", Kind::Text),
     users("permissionPolicy", "AEGIS_PERMISSION_POLICY", Kind::Policy),
+    key("elicit", "AEGIS_ELICIT", Kind::Flag),
     key("logLevel", "AEGIS_LOG", Kind::Text),
 ];
 

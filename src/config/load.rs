@@ -180,6 +180,11 @@ fn from_variable(key: &Key, raw: &OsStr) -> Option<Value> {
         Kind::Number(..) => raw.to_str()?.trim().parse::<u64>().ok()?.into(),
         Kind::Path | Kind::Program | Kind::Text => raw.to_str()?.into(),
         Kind::Policy => serde_json::from_str(raw.to_str()?).ok()?,
+        Kind::Flag => match raw.to_str()?.trim() {
+            "true" | "1" => true.into(),
+            "false" | "0" => false.into(),
+            _ => return None,
+        },
     })
 }
 
@@ -207,6 +212,7 @@ impl Merged<'_> {
             // An empty path would be the base directory itself, which nobody means.
             Kind::Path | Kind::Program | Kind::Text => value.as_str() != Some(""),
             Kind::Paths => value.as_array().is_some_and(|paths| !paths.contains(&Value::from(""))),
+            Kind::Flag => value.is_boolean(),
             // What is wrong with which rule is told below.
             Kind::Policy => true,
         };
@@ -292,6 +298,7 @@ fn expected(key: &Key, said: Option<&str>) -> String {
         Kind::Paths => "a list of paths".into(),
         Kind::Names => "a list of variable names".into(),
         Kind::Policy => "a list of rules, as JSON".into(),
+        Kind::Flag => "true or false".into(),
         // The types' own list of words: "unknown variant `x`, expected one of `a`, `b`".
         Kind::Text => match said.and_then(|said| said.rsplit_once(", expected ")) {
             Some((_, words)) => words.to_owned(),

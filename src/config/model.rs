@@ -74,6 +74,9 @@ pub struct Config {
     pub browser_path: Option<PathBuf>,
     /// Which pages screenshots may be taken of. `AEGIS_BROWSER_REACH`.
     pub browser_reach: BrowserReach,
+    /// Whether the MCP server also puts what sessions ask to the person in front of its host, as forms, where the host
+    /// has them; the same as `--elicit`. `AEGIS_ELICIT`, `true` or `false`.
+    pub elicit: bool,
     /// How much is logged, on standard error. `AEGIS_LOG`.
     pub log_level: LogLevel,
 }
@@ -188,6 +191,7 @@ impl Default for Config {
             tmux_session: None,
             browser_path: None,
             browser_reach: BrowserReach::default(),
+            elicit: false,
             log_level: LogLevel::default(),
         }
     }

@@ -146,7 +146,7 @@ pub enum Remember {
     /// For this call only.
     #[default]
     Once,
-    /// For like calls in this session; Claude Code keeps the rule.
+    /// For the same call whenever it comes again in this session.
     Session,
 }
 

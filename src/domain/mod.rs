@@ -39,7 +39,7 @@ pub use pipeline::{
     FailureKind, Pipeline, PipelineEvent, PipelineSpec, PipelineStatus, PlanError, Stage, StageEvent,
     StageFailure, StageState, StepSpec,
 };
-pub use policy::{Decision, MOST_RULES, Policy, PolicyRule, Verdict};
+pub use policy::{Decision, MOST_RULES, Policy, PolicyRule, Sameness, Verdict, sameness};
 pub use receipt::{Delivery, Outcome, Receipt, ReceiptState, Step, WhenBusy};
 pub use secret::Secret;
 pub use session::{LastMessage, PermissionMode, Session, SessionSpec};

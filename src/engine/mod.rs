@@ -7,6 +7,7 @@
 mod attach;
 mod close;
 mod create;
+mod cursor;
 mod find;
 mod fs_watch;
 mod health;
@@ -54,7 +55,7 @@ pub use roster::Roster;
 pub use swarm::{Subagent, Swarm, SwarmProcess};
 pub use types::{
     AttachInput, Attachment, ClaudeProgram, Created, Detail, EngineHealth, ListQuery, NewSession, WaitQuery,
-    WaitResult,
+    WaitResult, Woken,
 };
 
 /// What an engine is built from.
@@ -114,7 +115,7 @@ impl Engine {
     pub async fn keep_small(&self) {
         loop {
             while timeout(holder::memory::QUIET, self.used.notified()).await.is_ok() {}
-            holder::memory::give_back_program();
+            holder::memory::give_back();
             self.used.notified().await;
         }
     }

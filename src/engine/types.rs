@@ -93,12 +93,21 @@ pub struct WaitQuery {
 /// How a wait came out.
 #[derive(Clone, Debug)]
 pub struct WaitResult {
-    /// The sessions that ended it, each with the event if there was one.
-    pub woke: Vec<(Session, Option<Event>)>,
+    /// The sessions that ended it.
+    pub woke: Vec<Woken>,
     /// For the next wait.
     pub cursor: String,
     /// Whether the time ran out.
     pub timed_out: bool,
+}
+
+/// A session that ended a wait.
+#[derive(Clone, Debug)]
+pub struct Woken {
+    /// The session as it is now.
+    pub session: Session,
+    /// The events that ended the wait, oldest first; none if the session was in such a status already.
+    pub events: Vec<Event>,
 }
 
 /// A session with what its holder knows.

@@ -1,26 +1,27 @@
 //! Waiting for sessions, without losing what happens between two waits.
 //!
-//! A cursor names, for each session, the last event that was seen. With it only what came after counts; without it
-//! a session that already is in a wanted status ends the wait at once.
+//! A cursor names, for each session, the last event that was seen. With it only what came after counts, each edge
+//! once, also those of a session that has ended meanwhile; without it a session that already is in a wanted status ends
+//! the wait at once.
 
 use std::collections::HashMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::cursor::{self, Seen};
 use super::link::{Observed, outline, silent};
-use super::{Engine, WaitQuery, WaitResult};
+use super::{Engine, WaitQuery, WaitResult, Woken};
 use crate::domain::{ErrorCode, Event, EventData, OpError, Position, Session, SessionId, StatusWord};
 use crate::holder::client::ANSWERS_WITHIN;
-use crate::holder::{HolderClient, HolderError};
+use crate::holder::{HolderClient, HolderError, SessionDir, journal};
 use crate::store::SessionRow;
 use crate::wire::{Push, Request, Snapshot};
 
-/// How far a reader has come, by session.
-type Seen = HashMap<SessionId, Position>;
+/// How many edges one answer tells; the cursor goes on behind them. More is no news but a history, and journals keep
+/// that.
+const EDGES: usize = 100;
 
 /// What a watched session told.
 enum Told {
@@ -28,6 +29,95 @@ enum Told {
     /// Its holder answers again; nothing was known of it before.
     Back(Box<Snapshot>),
     Gone(Box<SessionRow>),
+}
+
+/// What a wait has found so far.
+struct Finds {
+    until: Vec<StatusWord>,
+    seen: Seen,
+    /// In the order in which they were found, each session once.
+    woke: Vec<Find>,
+    edges: usize,
+    /// Up to which event each session was when it was asked: until they are here the answer is not whole.
+    behind: HashMap<SessionId, u64>,
+}
+
+/// What ended a wait about one session.
+struct Find {
+    id: SessionId,
+    /// As it was told together with what was found; asked for at the end if it was not.
+    session: Option<Session>,
+    events: Vec<Event>,
+}
+
+impl Finds {
+    fn find(&mut self, id: SessionId, session: Option<Session>, event: Option<Event>) {
+        self.edges += 1;
+        match self.woke.iter_mut().find(|find| find.id == id) {
+            Some(find) => {
+                // What was told before the event is not how it is now.
+                find.session = session;
+                find.events.extend(event);
+            }
+            None => self.woke.push(Find { id, session, events: event.into_iter().collect() }),
+        }
+    }
+
+    /// A session as it is, without an event that led there.
+    fn stands(&mut self, session: Session) {
+        if self.until.contains(&session.status) {
+            self.find(session.id, Some(session), None);
+        }
+    }
+
+    /// A session that is met for the first time.
+    fn meet(&mut self, snapshot: Snapshot) {
+        let Snapshot { session, position, .. } = snapshot;
+        self.seen.insert(session.id, position);
+        if session.status == StatusWord::Ended {
+            cursor::end(&mut self.seen, session.id);
+        }
+        self.stands(session);
+    }
+
+    fn hear(&mut self, event: Event) {
+        let id = event.session_id;
+        let old = |known: &Position| known.epoch == event.epoch && event.seq <= known.seq;
+        if self.seen.get(&id).is_some_and(old) {
+            return;
+        }
+        self.seen.insert(id, Position { epoch: event.epoch, seq: event.seq });
+        if self.behind.get(&id).is_some_and(|to| event.seq >= *to) {
+            self.behind.remove(&id);
+        }
+        let edge = match &event.data {
+            EventData::Status { report, .. } => {
+                let word = report.status.word();
+                if word == StatusWord::Ended {
+                    cursor::end(&mut self.seen, id);
+                }
+                self.until.contains(&word)
+            }
+            // A further ask in a session that already waits for one is news too.
+            EventData::AskOpened(_) => self.until.contains(&StatusWord::PermissionPrompt),
+            // What was missed may have been an edge.
+            EventData::Gap { .. } => true,
+            EventData::Launched { .. }
+            | EventData::AskResolved(_)
+            | EventData::Receipt(_)
+            | EventData::Conversation { .. }
+            | EventData::Message { .. }
+            | EventData::Action { .. } => false,
+        };
+        if edge {
+            self.find(id, None, Some(event));
+        }
+    }
+
+    /// Whether there is something to tell, and all of it that fits an answer.
+    fn whole(&self) -> bool {
+        self.edges >= EDGES || (self.edges > 0 && self.behind.is_empty())
+    }
 }
 
 impl Engine {
@@ -38,7 +128,7 @@ impl Engine {
     /// Those of `wait_for_session`.
     pub async fn wait(&self, query: WaitQuery) -> Result<WaitResult, OpError> {
         let deadline = Instant::now() + query.timeout;
-        let mut seen = query.cursor.as_deref().map(read_cursor).transpose()?.unwrap_or_default();
+        let seen = query.cursor.as_deref().map(cursor::read).transpose()?.unwrap_or_default();
         let rows = match &query.sessions {
             Some(references) => {
                 let found = join_all(references.iter().map(|reference| self.row(reference))).await;
@@ -52,138 +142,114 @@ impl Engine {
         }
         let silent = |row: &SessionRow| silent(row.spec.id, &HolderError::Silent(ANSWERS_WITHIN));
         let (tell, mut told) = mpsc::channel(64);
-        let mut woke: Vec<(Session, Option<Event>)> = Vec::new();
         // Watchers end with this call.
         let mut watchers = tokio::task::JoinSet::new();
         let watched = join_all(rows.iter().map(|row| self.watch(row, seen.get(&row.spec.id).copied()))).await;
+        let mut finds =
+            Finds { until: query.until, seen, woke: Vec::new(), edges: 0, behind: HashMap::new() };
         let mut heard = false;
         for (row, watched) in rows.iter().zip(watched) {
             let id = row.spec.id;
             let watched = watched?;
             heard |= !matches!(watched, Watched::Silent);
-            let known = seen.get(&id).copied();
+            let known = finds.seen.get(&id).copied();
             match watched {
                 Watched::Live { snapshot, client, pushes } => {
-                    let fresh = known.is_none_or(|known| known.epoch != snapshot.position.epoch);
-                    if fresh {
-                        seen.insert(id, snapshot.position);
-                        if query.until.contains(&snapshot.session.status) {
-                            woke.push((snapshot.session, None));
+                    match known.filter(|known| known.epoch == snapshot.position.epoch) {
+                        Some(known) if known.seq < snapshot.position.seq => {
+                            finds.behind.insert(id, snapshot.position.seq);
                         }
+                        Some(_) => {}
+                        None => finds.meet(*snapshot),
                     }
                     watchers.spawn(follow(row.clone(), client, pushes, tell.clone()));
                 }
                 Watched::Silent => {
-                    if query.until.contains(&StatusWord::Unknown) {
-                        woke.push((outline(row, StatusWord::Unknown), None));
-                    }
+                    finds.stands(outline(row, StatusWord::Unknown));
                     watchers.spawn(follow_later(row.clone(), known, tell.clone()));
                 }
-                Watched::Other(session) => {
-                    // An end that was told once is not told again.
-                    let news = known.is_none_or(|known| known.seq != u64::MAX);
-                    if session.status == StatusWord::Ended {
-                        if let Some(known) = seen.get_mut(&id) {
-                            known.seq = u64::MAX;
-                        } else {
-                            seen.insert(id, Position { epoch: crate::domain::Epoch::mint(), seq: u64::MAX });
-                        }
-                    }
-                    if news && query.until.contains(&session.status) {
-                        woke.push((*session, None));
-                    }
+                Watched::Other(session) if session.status == StatusWord::Ended => {
+                    self.look_back(row, *session, &mut finds).await;
                 }
+                Watched::Other(session) => finds.stands(*session),
             }
         }
         drop(tell);
-        if let (false, true, Some(row)) = (heard, woke.is_empty(), rows.first()) {
+        if let (false, 0, Some(row)) = (heard, finds.edges, rows.first()) {
             return Err(silent(row));
         }
-        let mut timed_out = false;
-        while woke.is_empty() && !timed_out {
-            match tokio::time::timeout_at(deadline, told.recv()).await {
-                Err(_) => timed_out = true,
+        // What has happened already is told, however short the wait.
+        let caught_up = deadline.max(Instant::now() + ANSWERS_WITHIN);
+        while !finds.whole() {
+            let until = if finds.behind.is_empty() { deadline } else { caught_up };
+            match tokio::time::timeout_at(until, told.recv()).await {
+                Err(_) => break,
+                Ok(None) if finds.edges > 0 => break,
                 Ok(None) => {
                     // Nothing is left that could happen.
                     tokio::time::sleep_until(deadline).await;
-                    timed_out = true;
+                    break;
                 }
-                Ok(Some(told)) => self.hear(told, &query, &mut seen, &mut woke).await?,
+                Ok(Some(told)) => self.hear(told, &mut finds).await?,
             }
         }
         // What is there already belongs to this answer too.
-        while let Ok(told) = told.try_recv() {
-            self.hear(told, &query, &mut seen, &mut woke).await?;
+        while finds.edges < EDGES
+            && let Ok(told) = told.try_recv()
+        {
+            self.hear(told, &mut finds).await?;
         }
-        // The last word on each session, as it is now.
-        let mut latest: Vec<(Session, Option<Event>)> = Vec::new();
-        for (session, event) in woke {
-            match latest.iter_mut().find(|(known, _)| known.id == session.id) {
-                Some(known) => *known = (session, event),
-                None => latest.push((session, event)),
-            }
+        let timed_out = finds.edges == 0;
+        let mut woke = Vec::with_capacity(finds.woke.len());
+        for Find { id, session, events } in finds.woke {
+            let session = match session {
+                Some(session) => session,
+                None => self.tell(&self.row_of(id).await?).await?,
+            };
+            woke.push(Woken { session, events });
         }
-        Ok(WaitResult { woke: latest, cursor: write_cursor(&seen), timed_out })
+        Ok(WaitResult { woke, cursor: cursor::write(&finds.seen), timed_out })
     }
 
-    async fn hear(
-        &self,
-        told: Told,
-        query: &WaitQuery,
-        seen: &mut Seen,
-        woke: &mut Vec<(Session, Option<Event>)>,
-    ) -> Result<(), OpError> {
+    async fn hear(&self, told: Told, finds: &mut Finds) -> Result<(), OpError> {
         match told {
-            Told::Event(event) => {
-                let id = event.session_id;
-                let old =
-                    seen.get(&id).is_some_and(|known| known.epoch == event.epoch && event.seq <= known.seq);
-                if old {
-                    return Ok(());
-                }
-                seen.insert(id, Position { epoch: event.epoch, seq: event.seq });
-                let edge = match &event.data {
-                    EventData::Status { report, .. } => query.until.contains(&report.status.word()),
-                    // A further ask in a session that already waits for one is news too.
-                    EventData::AskOpened(_) => query.until.contains(&StatusWord::PermissionPrompt),
-                    // What was missed may have been an edge.
-                    EventData::Gap { .. } => true,
-                    EventData::Launched { .. }
-                    | EventData::AskResolved(_)
-                    | EventData::Receipt(_)
-                    | EventData::Conversation { .. }
-                    | EventData::Message { .. }
-                    | EventData::Action { .. } => false,
-                };
-                if edge {
-                    let row = self.row_of(id).await?;
-                    let session = self.tell(&row).await?;
-                    woke.push((session, Some(*event)));
-                }
-            }
-            Told::Back(snapshot) => {
-                seen.insert(snapshot.session.id, snapshot.position);
-                if query.until.contains(&snapshot.session.status) {
-                    woke.push((snapshot.session, None));
-                }
-            }
+            Told::Event(event) => finds.hear(*event),
+            Told::Back(snapshot) => finds.meet(*snapshot),
             Told::Gone(row) => {
-                let session = match self.closed(&row).await? {
-                    Some(session) => session,
-                    None => outline(&row, StatusWord::Unknown),
-                };
-                let ended = session.status == StatusWord::Ended;
-                let told_before =
-                    woke.iter().any(|(known, _)| known.id == session.id && known.status == session.status);
-                if let Some(known) = seen.get_mut(&row.spec.id).filter(|_| ended) {
-                    known.seq = u64::MAX;
-                }
-                if query.until.contains(&session.status) && !told_before {
-                    woke.push((session, None));
+                finds.behind.remove(&row.spec.id);
+                match self.closed(&row).await? {
+                    Some(session) if session.status == StatusWord::Ended => {
+                        self.look_back(&row, session, finds).await;
+                    }
+                    Some(session) => finds.stands(session),
+                    None => finds.stands(outline(&row, StatusWord::Unknown)),
                 }
             }
         }
         Ok(())
+    }
+
+    /// What a session that has ended did since it was last heard of, by its journal; then its end, unless it was told.
+    async fn look_back(&self, row: &SessionRow, session: Session, finds: &mut Finds) {
+        let known = finds.seen.get(&row.spec.id).copied();
+        if known.is_some_and(cursor::is_end) {
+            return;
+        }
+        if known.is_some() {
+            let path = SessionDir::new(&row.session_dir).journal();
+            let read = move || journal::read(&path, known, usize::MAX).unwrap_or_default();
+            for event in tokio::task::spawn_blocking(read).await.unwrap_or_default() {
+                if finds.edges >= EDGES {
+                    // The rest is for the next wait.
+                    return;
+                }
+                finds.hear(event);
+            }
+        }
+        if !finds.seen.get(&row.spec.id).copied().is_some_and(cursor::is_end) {
+            cursor::end(&mut finds.seen, row.spec.id);
+            finds.stands(session);
+        }
     }
 
     async fn watch(&self, row: &SessionRow, after: Option<Position>) -> Result<Watched, OpError> {
@@ -258,21 +324,4 @@ async fn follow(
     }
     drop(client);
     let _ = tell.send(Told::Gone(Box::new(row))).await;
-}
-
-fn write_cursor(seen: &Seen) -> String {
-    let mut flat: Vec<_> = seen.iter().map(|(id, position)| (id, position.epoch, position.seq)).collect();
-    flat.sort();
-    URL_SAFE_NO_PAD.encode(serde_json::to_vec(&flat).unwrap_or_default())
-}
-
-fn read_cursor(text: &str) -> Result<Seen, OpError> {
-    let parsed = URL_SAFE_NO_PAD.decode(text).ok().and_then(|json| {
-        let flat: Vec<(SessionId, crate::domain::Epoch, u64)> = serde_json::from_slice(&json).ok()?;
-        Some(flat.into_iter().map(|(id, epoch, seq)| (id, Position { epoch, seq })).collect())
-    });
-    parsed.ok_or_else(|| {
-        OpError::new(ErrorCode::InvalidArgument, "the cursor cannot be read")
-            .hint("pass the cursor of the wait before, unchanged, or none")
-    })
 }

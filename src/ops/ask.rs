@@ -18,7 +18,7 @@ pub struct ApprovePermission {
     /// Of the ask as shown.
     #[serde(default)]
     pub input_hash: Option<String>,
-    /// session: like calls too.
+    /// session: the same call again too.
     #[serde(default)]
     pub remember: Option<Remember>,
 }

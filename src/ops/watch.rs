@@ -9,7 +9,7 @@ use super::{Aegis, Caller, SessionRef};
 use crate::domain::{
     ErrorCode, Event, Evidence, MessagePage, MessageQuery, OpError, Role, Session, SessionId, StatusWord,
 };
-use crate::engine::{Attachment, WaitQuery};
+use crate::engine::{Attachment, WaitQuery, Woken};
 
 /// Waits until a session wants attention.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -40,6 +40,9 @@ pub struct Woke {
     /// The event that ended the wait; absent if the session was in such a status already.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<Event>,
+    /// Further such events since the cursor, all before `event`, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Event>,
 }
 
 /// How a wait came out.
@@ -158,7 +161,11 @@ impl Aegis {
             cursor: req.cursor,
         };
         let found = self.engine.wait(query).await?;
-        let woke = found.woke.into_iter().map(|(session, event)| Woke { session, event }).collect();
+        let woke = found.woke.into_iter().map(|Woken { session, events: mut earlier }| {
+            let event = earlier.pop();
+            Woke { session, event, earlier }
+        });
+        let woke = woke.collect();
         Ok(Waited { woke, cursor: found.cursor, timed_out: found.timed_out })
     }
 

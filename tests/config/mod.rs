@@ -147,6 +147,7 @@ fn every_variable_is_read() {
             ("AEGIS_ON_TIMEOUT", "deny"),
             ("AEGIS_TERMINAL_ROWS", "60"),
             ("AEGIS_RUNTIME_DIR", "/r"),
+            ("AEGIS_ELICIT", "true"),
         ])
         .unwrap()
         .config;
@@ -158,6 +159,7 @@ fn every_variable_is_read() {
         permission_mode: PermissionMode::Plan,
         on_timeout: OnTimeout::Deny,
         runtime_dir: Some("/r".into()),
+        elicit: true,
         ..Config::default()
     };
     expected.terminal.rows = 60;
@@ -170,6 +172,7 @@ fn every_variable_is_read() {
 #[case::large("AEGIS_TERMINAL_COLS", "501", "501; expected a whole number from 40 to 500")]
 #[case::negative("AEGIS_STARTUP_TIMEOUT_MS", "-1", "-1; expected a whole number from 1000 to 600000")]
 #[case::mode("AEGIS_ON_TIMEOUT", "ask", "\"ask\"; expected `keep` or `deny`")]
+#[case::flag("AEGIS_ELICIT", "yes", "yes; expected true or false")]
 #[case::name("AEGIS_PASS_ENV", "A=b", "[\"A=b\"]; expected a list of variable names")]
 fn a_bad_variable_is_told_with_its_range(#[case] variable: &str, #[case] value: &str, #[case] rest: &str) {
     let error = Place::new().load(&[(variable, value)]).unwrap_err();
@@ -185,6 +188,7 @@ fn a_bad_variable_is_told_with_its_range(#[case] variable: &str, #[case] value: 
     r#"{"stallThresholdMs": "5000"}"#,
     r#" is "5000"; expected a whole number from 1000 to 86400000"#
 )]
+#[case::text_for_flag(r#"{"elicit": "true"}"#, r#" is "true"; expected true or false"#)]
 #[case::flat_terminal(r#"{"terminal": 5}"#, r" is 5; expected an object")]
 #[case::no_text(r#"{"model": 5}"#, r" is 5; expected a string")]
 #[case::no_object("[]", " must be a JSON object")]

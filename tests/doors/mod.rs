@@ -4,6 +4,7 @@ mod clients;
 mod commands;
 mod eof;
 mod errors;
+mod host;
 mod init;
 mod sdk;
 mod surface;

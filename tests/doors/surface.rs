@@ -10,69 +10,12 @@ use tokio::process::Command;
 
 use super::clients::{Sdk, client, inspector};
 use crate::support::Lab;
+use crate::support::calls::{CALLS, Call, filled, script};
 use crate::support::lab::AEGIS;
 use crate::support::outside::McpClient;
 
-/// One call: the tool, its arguments with `$id` and `$dir` in the place of a session and a directory, and the prompt that
-/// brings the session into the status that the call needs.
-struct Call {
-    tool: &'static str,
-    arguments: &'static str,
-    before: Option<(&'static str, &'static str)>,
-}
-
-const fn call(tool: &'static str, arguments: &'static str) -> Call {
-    Call { tool, arguments, before: None }
-}
-
-const fn after(prompt: &'static str, status: &'static str, call: Call) -> Call {
-    Call { before: Some((prompt, status)), ..call }
-}
-
-/// Every tool, in an order in which each call succeeds. A new tool gets a line here, and both SDKs drive it.
-const CALLS: &[Call] = &[
-    call("server_health", "{}"),
-    call("state_set", r#"{"key": "team/rules", "value": "Greet first."}"#),
-    call("state_get", r#"{"key": "team/rules"}"#),
-    call("state_delete", r#"{"key": "team/rules"}"#),
-    call(
-        "create_pipeline",
-        r#"{"name": "ship", "workDir": "$dir", "steps": [{"name": "one", "prompt": "hello"}]}"#,
-    ),
-    call("list_pipelines", "{}"),
-    call("batch_create_sessions", r#"{"sessions": [{"workDir": "/none/such"}]}"#),
-    call("create_session", r#"{"workDir": "$dir", "name": "worker", "reuse": false}"#),
-    call("wait_for_session", r#"{"sessionIds": ["$id"], "until": ["idle"]}"#),
-    call("list_sessions", r#"{"workDir": "$dir"}"#),
-    call("get_status", r#"{"sessionId": "$id"}"#),
-    after("MAKE", "permission_prompt", call("approve_permission", r#"{"sessionId": "$id"}"#)),
-    after("MAKE", "permission_prompt", call("reject_permission", r#"{"sessionId": "$id", "reason": "no"}"#)),
-    call("send_message", r#"{"sessionId": "$id", "text": "hello"}"#),
-    call("get_transcript", r#"{"sessionId": "$id"}"#),
-    call("capture_pane", r#"{"sessionId": "$id"}"#),
-    after("HOLD", "working", call("interrupt_session", r#"{"sessionId": "$id"}"#)),
-    call("escape_session", r#"{"sessionId": "$id"}"#),
-    call("get_session_summary", r#"{"sessionId": "$id"}"#),
-    call("get_session_metrics", r#"{"sessionId": "$id"}"#),
-    call("get_session_latency", r#"{"sessionId": "$id"}"#),
-    call("get_swarm", "{}"),
-    call("send_command", r#"{"sessionId": "$id", "command": "/compact"}"#),
-    call("send_bash", r#"{"sessionId": "$id", "command": "echo here"}"#),
-    call("kill_session", r#"{"sessionId": "$id"}"#),
-];
-
 async fn lab() -> Lab {
-    let ask = json!({"tool": {"name": "Bash", "input": {"command": "touch made"}}});
-    let hold = json!({"wait": {"file": "never"}});
-    let script = json!({"rules": [
-        {"on": "MAKE", "steps": [ask, {"say": "Made."}]},
-        {"on": "HOLD", "steps": [{"say": "Now."}, hold]},
-    ]});
-    Lab::fake(script).build().await
-}
-
-fn filled(text: &str, id: &str, dir: &str) -> Value {
-    serde_json::from_str(&text.replace("$id", id).replace("$dir", dir)).unwrap()
+    Lab::fake(script()).build().await
 }
 
 #[rstest]
@@ -86,7 +29,7 @@ async fn every_tool_is_driven(#[case] sdk: Sdk) {
     let table: BTreeSet<_> = CALLS.iter().map(|call| call.tool.to_owned()).collect();
     assert_eq!(table, client.tools, "each tool has a line in the table");
     let mut id = String::new();
-    for Call { tool, arguments, before } in CALLS {
+    for Call { tool, arguments, before, .. } in CALLS {
         if let Some((prompt, status)) = before {
             client.until(&id, "idle").await;
             client.send(&id, prompt).await;

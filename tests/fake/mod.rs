@@ -8,6 +8,7 @@ mod delivery;
 mod hooks;
 mod load;
 mod memory;
+mod remember;
 mod startup;
 mod templates;
 

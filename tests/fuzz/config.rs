@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStringExt as _;
 use aegis::config::{Config, ConfigError, Loaded, Origin, Sources};
 
 /// In the order in which the input sets them.
-const VARIABLES: [&str; 17] = [
+const VARIABLES: [&str; 18] = [
     "AEGIS_TERMINAL_COLS",
     "AEGIS_PERMISSION_MODE",
     "AEGIS_TRUSTED_ROOTS",
@@ -25,6 +25,7 @@ const VARIABLES: [&str; 17] = [
     "AEGIS_STARTUP_TIMEOUT_MS",
     "AEGIS_HOOK_ASK_TIMEOUT_MS",
     "AEGIS_PERMISSION_POLICY",
+    "AEGIS_ELICIT",
 ];
 
 /// The longest complaint, in bytes; it goes to a terminal or into a tool's answer.

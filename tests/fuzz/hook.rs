@@ -1,10 +1,10 @@
 //! Hook payloads: the input is a line with the event's name, then what Claude Code gives the hook.
 
-use aegis::claude::hook::{HookCall, HookEvent, allow, deny, session_rule, slim};
+use aegis::claude::hook::{HookCall, HookEvent, allow, deny, slim};
 use aegis::domain::{ConversationId, ErrorKind};
 use serde_json::Value;
 
-/// A field that cannot be read costs nothing but itself, and an approval never reaches beyond the session.
+/// A field that cannot be read costs nothing but itself, and an approval never reaches beyond its call.
 pub fn check(bytes: &[u8]) {
     let cut = bytes.iter().position(|byte| *byte == b'\n').unwrap_or(0);
     let event = String::from_utf8_lossy(&bytes[..cut]);
@@ -22,17 +22,13 @@ pub fn check(bytes: &[u8]) {
     assert!(slimmed.get("tool_response").is_none(), "what may be very large is still there");
     assert_eq!(HookCall::read(&event, slimmed).event, call.event, "slimming changed the event");
     match call.event {
-        HookEvent::PermissionRequest { call, suggestions } => {
+        HookEvent::PermissionRequest(call) => {
             assert_eq!(call.name, text("tool_name").unwrap_or_default(), "the tool");
             assert_eq!(call.input, payload["tool_input"], "the input that a person approves");
-            let updates = session_rule(&call, &suggestions);
-            assert!(!updates.is_empty(), "an approval for the session without a rule");
-            for update in &updates {
-                assert_eq!(update["destination"], "session", "a rule that outlives the session: {update}");
-                assert!(matches!(update["type"].as_str(), Some("addRules" | "setMode")), "{update}");
-            }
-            let said: Value = serde_json::from_str(&allow(Some(call.input.clone()), &updates)).expect("JSON");
-            assert_eq!(said["hookSpecificOutput"]["decision"]["updatedInput"], call.input);
+            let said: Value = serde_json::from_str(&allow(Some(call.input.clone()))).expect("JSON");
+            let decision = &said["hookSpecificOutput"]["decision"];
+            assert_eq!(decision["updatedInput"], call.input);
+            assert!(decision.get("updatedPermissions").is_none(), "an approval that reaches beyond the call");
             let said: Value = serde_json::from_str(&deny(&event, true)).expect("JSON");
             assert_eq!(said["hookSpecificOutput"]["decision"]["behavior"], "deny");
         }

@@ -180,9 +180,13 @@ async fn nobody_is_asked_who_did_not_offer_it() {
         Host::with(&lab, Era::Modern, &["--elicit"], can.clone()).await,
     ];
     let mut host = Host::with(&lab, Era::Legacy, &["mcp", "--elicit"], can.clone()).await;
+    let mut configured = lab.command();
+    configured.env("AEGIS_ELICIT", "true");
+    let mut configured = Host::run(configured, Era::Legacy, can.clone()).await;
     let id = host.session(&lab, "worker").await;
     send(&mut host, &id, "MAKE", "permission_prompt").await;
     host.hears(FORM).await;
+    configured.hears(FORM).await;
     for other in &mut silent {
         assert!(other.heard_within(FORM, QUIET).await.is_none());
     }
@@ -190,6 +194,7 @@ async fn nobody_is_asked_who_did_not_offer_it() {
     let mut late = Host::with(&lab, Era::Legacy, &["--elicit"], can).await;
     late.hears(FORM).await;
     late.close().await;
+    configured.close().await;
     host.close().await;
 }
 

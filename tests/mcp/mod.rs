@@ -1,5 +1,6 @@
 //! The MCP door spoken to in raw lines: what a client really sees, over an in-process pipe and by the real program.
 
+mod burst;
 mod client;
 mod elicitation;
 mod errors;
@@ -10,3 +11,4 @@ mod progress;
 mod prompts;
 mod protocol;
 mod resources;
+mod table;

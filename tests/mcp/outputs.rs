@@ -271,11 +271,11 @@ fn every_answer_fits_its_schema_full_and_bare() {
 
 #[test]
 fn every_event_that_ends_a_wait_fits_the_schema() {
-    let none = Woke { session: session(false), event: None };
+    let none = Woke { session: session(false), event: None, earlier: Vec::new() };
     fits("wait_for_session", &Waited { woke: vec![none], cursor: "c".into(), timed_out: false });
     for data in events() {
         let event = Event { epoch: Epoch::mint(), seq: 1, session_id: SessionId::mint(), at: at(), data };
-        let woke = Woke { session: session(true), event: Some(event) };
+        let woke = Woke { session: session(true), event: Some(event.clone()), earlier: vec![event] };
         fits("wait_for_session", &Waited { woke: vec![woke], cursor: "c".into(), timed_out: false });
     }
 }

@@ -120,6 +120,9 @@ async fn an_approval_is_for_exactly_what_was_shown(#[values("2.1.197", "2.1.330"
     driver.send(&id, "MAKE").await.unwrap();
     let session = driver.until_any(&id, &[StatusWord::Idle, StatusWord::PermissionPrompt]).await;
     assert_eq!(session.status, StatusWord::Idle);
+    let again = lab.resolved_asks().pop().unwrap().resolution.unwrap();
+    let rule = "for the session: allow Bash(touch made)";
+    assert_eq!((again.by.as_str(), again.detail.as_deref()), ("policy", Some(rule)));
     let error = driver.approve(&id, None).await.unwrap_err();
     assert_eq!(error.code.as_str(), "nothing_to_approve");
     driver.send(&id, "REFUSE").await.unwrap();

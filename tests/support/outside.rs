@@ -349,9 +349,15 @@ impl Terminal {
 
     /// Waits until the screen is as wanted.
     pub async fn until_shows(&mut self, what: &str, wanted: impl Fn(&str) -> bool) {
+        let seen = self.shows_within(PATIENCE, wanted).await;
+        assert!(seen, "`{what}` is not shown:\n{}", self.screen());
+    }
+
+    /// Whether the screen is as wanted within so long.
+    pub async fn shows_within(&mut self, within: Duration, wanted: impl Fn(&str) -> bool) -> bool {
         let state = self.state.clone();
         let shown = || wanted(&state.lock().unwrap().screen().contents());
-        let seen = timeout(PATIENCE, async {
+        let seen = timeout(within, async {
             loop {
                 // Noted before the look, so that what comes after it wakes this up.
                 let closed = *self.changed.borrow_and_update();
@@ -363,8 +369,20 @@ impl Terminal {
                 }
             }
         });
-        let seen = seen.await.unwrap_or(false);
-        assert!(seen, "`{what}` is not shown:\n{}", self.screen());
+        seen.await.unwrap_or(false)
+    }
+
+    /// Chooses an option of a menu as a person does: moves up to it, pressing again what was swallowed, then enters it.
+    pub async fn choose(&mut self, option: &str) {
+        let marked = |line: &str| line.trim_start().starts_with('❯') && line.trim_end().ends_with(option);
+        for _ in 0..20 {
+            if self.shows_within(Duration::from_millis(300), |screen| screen.lines().any(marked)).await {
+                self.keys("\r");
+                return;
+            }
+            self.keys("\x1b[A");
+        }
+        panic!("`{option}` cannot be chosen:\n{}", self.screen());
     }
 
     pub fn pid(&self) -> i32 {

@@ -93,10 +93,15 @@ impl Server {
         tokio::time::timeout(PATIENCE, due).await.expect("the server answers in time").ok()
     }
 
+    /// Starts a call; gives its number and where its whole answer comes.
+    pub async fn open(&self, tool: &str, arguments: Value) -> (u64, oneshot::Receiver<Value>) {
+        let asked = self.ask("tools/call", json!({"name": tool, "arguments": arguments})).await;
+        asked.expect("the server lives")
+    }
+
     /// Starts a call without waiting for its answer, and gives its number.
     pub async fn begin(&self, tool: &str, arguments: Value) -> u64 {
-        let asked = self.ask("tools/call", json!({"name": tool, "arguments": arguments})).await;
-        asked.expect("the server lives").0
+        self.open(tool, arguments).await.0
     }
 
     /// Says that the answer to a call is not wanted any more.

@@ -2,6 +2,7 @@
 //! number reproduces a class of incidents that peers of Aegis had.
 
 mod disks;
+mod edges;
 mod identity;
 mod kills;
 mod points;

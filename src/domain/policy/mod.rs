@@ -5,6 +5,7 @@
 //! matches as soon as any part is covered.
 
 mod glob;
+mod same;
 mod shell;
 mod subject;
 
@@ -16,6 +17,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use subject::Subject;
+
+pub use same::{Sameness, sameness};
 
 /// The most rules of one policy: more than a person can follow.
 pub const MOST_RULES: usize = 100;

@@ -111,7 +111,7 @@ impl<'a> Subject<'a> {
 }
 
 /// The path without `.` and `..`.
-fn lexical(path: &Path) -> PathBuf {
+pub(super) fn lexical(path: &Path) -> PathBuf {
     let mut clean = PathBuf::new();
     for component in path.components() {
         match component {

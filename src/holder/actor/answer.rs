@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::asks::OpenAsk;
 use super::keying::Choice;
 use super::{Actor, ReplyTo};
-use crate::claude::hook::{allow, deny, session_rule};
+use crate::claude::hook::{allow, deny};
 use crate::claude::screen::Dialog;
 use crate::domain::{Answer, Ask, AskId, AskKind, AskVia, How, Remember};
 use crate::wire::{Refusal, RefusalCode};
@@ -72,16 +72,11 @@ impl Actor {
         let kind = open.ask.kind;
         let (stdout, how, detail) = match answer {
             Answer::Approve { remember, .. } if kind != AskKind::Question => {
-                let updates = match (&open.call, remember) {
-                    (Some(call), Remember::Session) if kind == AskKind::Permission => {
-                        session_rule(call, &open.suggestions)
-                    }
-                    _ => Vec::new(),
-                };
                 let input = open.ask.input.clone().filter(|_| kind == AskKind::Plan);
-                let detail = (!updates.is_empty())
-                    .then(|| format!("for the session: {}", Value::from(updates.clone())));
-                (allow(input, &updates), How::Approved, detail)
+                let lasts = remember == Remember::Session && kind == AskKind::Permission;
+                let call = open.call.clone().filter(|_| lasts);
+                let detail = call.map(|call| format!("for the session: {}", self.remember(&call)));
+                (allow(input), How::Approved, detail)
             }
             Answer::Approve { .. } => {
                 let refusal =
@@ -93,12 +88,12 @@ impl Actor {
                 (deny(&told, false), How::Rejected, reason)
             }
             Answer::Choices { answers } => match fill(&open.ask, answers) {
-                Ok((input, said)) => (allow(Some(input), &[]), How::Answered, Some(said)),
+                Ok((input, said)) => (allow(Some(input)), How::Answered, Some(said)),
                 Err(refusal) => return self.refuse(to, refusal),
             },
             Answer::Text { text } => {
                 match single(&open.ask, &text).and_then(|answers| fill(&open.ask, answers)) {
-                    Ok((input, said)) => (allow(Some(input), &[]), How::Answered, Some(said)),
+                    Ok((input, said)) => (allow(Some(input)), How::Answered, Some(said)),
                     Err(refusal) => return self.refuse(to, refusal),
                 }
             }

@@ -29,7 +29,6 @@ pub(super) struct OpenAsk {
     /// The hook that waits for the decision.
     pub(super) hook: Option<ReplyTo>,
     pub(super) call: Option<ToolCall>,
-    pub(super) suggestions: Vec<Value>,
     pub(super) agent: Option<Agent>,
     /// What the screen shows, for asks that came from there.
     pub(super) dialog: Option<Dialog>,
@@ -91,7 +90,7 @@ impl Asks {
 }
 
 /// SHA-256 (hex) over what is asked.
-fn hash(tool: &str, input: &Value) -> String {
+pub(super) fn hash(tool: &str, input: &Value) -> String {
     let mut digest = Sha256::new();
     digest.update(tool.as_bytes());
     digest.update([0]);
@@ -120,20 +119,14 @@ pub(super) fn hook_ask(call: &ToolCall, agent: Option<&Agent>) -> Ask {
 
 impl Actor {
     /// Opens an ask for a permission hook that waits.
-    pub(super) fn open_hook_ask(
-        &mut self,
-        to: ReplyTo,
-        call: ToolCall,
-        suggestions: Vec<Value>,
-        agent: Option<Agent>,
-    ) {
+    pub(super) fn open_hook_ask(&mut self, to: ReplyTo, call: ToolCall, agent: Option<Agent>) {
         let ask = Ask {
             tool_use_id: self.conversation.open_call(&call.name, &call.input),
             ..hook_ask(&call, agent.as_ref())
         };
         let what = format!("hook PermissionRequest: {}", ask.title);
         self.open_ask(
-            OpenAsk { ask, hook: Some(to), call: Some(call), suggestions, agent, dialog: None },
+            OpenAsk { ask, hook: Some(to), call: Some(call), agent, dialog: None },
             Source::Hook,
             what,
         );
@@ -162,14 +155,7 @@ impl Actor {
             resolution: None,
         };
         let what = format!("screen rule {}: {}", dialog.rule, ask.title);
-        let open = OpenAsk {
-            ask,
-            hook: None,
-            call: None,
-            suggestions: Vec::new(),
-            agent: None,
-            dialog: Some(dialog),
-        };
+        let open = OpenAsk { ask, hook: None, call: None, agent: None, dialog: Some(dialog) };
         self.open_ask(open, Source::Screen, what);
         id
     }

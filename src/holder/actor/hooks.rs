@@ -56,7 +56,7 @@ impl Actor {
         let agent = call.agent.clone();
         let mut waits = false;
         match call.event {
-            HookEvent::PermissionRequest { call, suggestions } => {
+            HookEvent::PermissionRequest(call) => {
                 self.signal(Source::Hook, now, &Signal::TurnStarted, "hook PermissionRequest");
                 if self.decide_permission(to, &call, agent.as_ref()) {
                     return;
@@ -65,7 +65,7 @@ impl Actor {
                 if agent.is_none() {
                     self.conversation.call_told(&call.name, &call.input);
                 }
-                self.open_hook_ask(to, call, suggestions, agent);
+                self.open_hook_ask(to, call, agent);
                 waits = true;
             }
             HookEvent::PreToolUse(call) => {

@@ -103,6 +103,7 @@ pub(in crate::holder) struct Actor {
     events: Events,
     status: Status,
     asks: Asks,
+    remembered: policy::Remembered,
     receipts: Receipts,
     deliver: Deliver,
     keying: Option<Keying>,
@@ -173,6 +174,7 @@ impl Actor {
             events: Events::open(&dir, launch.spec.id)?,
             status: Status::new(now),
             asks: Asks::default(),
+            remembered: policy::Remembered::default(),
             receipts: Receipts::default(),
             deliver: Deliver::default(),
             keying: None,
@@ -296,7 +298,7 @@ impl Actor {
             Timer::Kill => self.advance_kill(),
             Timer::Tree => self.record_tree(),
             Timer::Journal => self.write_journal(),
-            Timer::Quiet => memory::give_back_program(),
+            Timer::Quiet => memory::give_back(),
             // These only wake the actor: settling looks at the time itself.
             Timer::Screen | Timer::Deliver | Timer::Keying | Timer::Waits => {}
         }

@@ -1,27 +1,83 @@
 //! What the session's policy decides before anybody is asked.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::asks::{describe, hook_ask};
+use super::asks::{describe, hash, hook_ask};
 use super::{Actor, ReplyTo};
 use crate::claude::hook::{Agent, Before, ToolCall, allow, before_tool, deny};
-use crate::domain::{Ask, AskKind, Decision, EventData, How, Resolution, Source, Timestamp, Verdict};
+use crate::domain::{
+    Ask, AskKind, Decision, EventData, How, MOST_RULES, Resolution, Sameness, Source, Timestamp, Verdict,
+    sameness,
+};
 
 /// Who an ask was settled by that a rule decided.
 pub(super) const BY: &str = "policy";
 
+/// Calls that somebody approved for the session, oldest first. They end with it.
+#[derive(Debug, Default)]
+pub(super) struct Remembered(VecDeque<Rule>);
+
+/// One of them.
+#[derive(Debug)]
+struct Rule {
+    /// Of the tool and of what makes the call the same.
+    hash: String,
+    text: String,
+}
+
 impl Actor {
     /// What the policy says about a call. Questions and plans are for somebody, whatever the rules say.
     pub(super) fn verdict(&self, tool: &str, input: &Value) -> Option<Verdict> {
+        self.launch.spec.policy.decide(tool, input, &self.base(), real)
+    }
+
+    /// What the policy says about a call of Claude's, together with what was approved for the session: that counts before
+    /// every rule but one that denies.
+    fn verdict_on_call(&self, call: &ToolCall) -> Option<Verdict> {
+        let verdict = self.verdict(&call.name, &call.input);
+        if verdict.as_ref().is_some_and(|verdict| verdict.decision == Decision::Deny) {
+            return verdict;
+        }
+        if self.remembered.0.is_empty() {
+            return verdict;
+        }
+        let (hash, _) = self.sameness(call);
+        let rule = self.remembered.0.iter().find(|rule| rule.hash == hash);
+        rule.map_or(verdict, |rule| {
+            let rule = format!("for the session: {}", rule.text);
+            Some(Verdict { decision: Decision::Allow, rule })
+        })
+    }
+
+    /// Allows the same call for the rest of the session; gives the rule as a person reads it.
+    pub(super) fn remember(&mut self, call: &ToolCall) -> String {
+        let (hash, text) = self.sameness(call);
+        let rules = &mut self.remembered.0;
+        rules.retain(|rule| rule.hash != hash);
+        if rules.len() == MOST_RULES {
+            // It is asked about once more, which harms nobody.
+            rules.pop_front();
+        }
+        rules.push_back(Rule { hash, text: text.clone() });
+        text
+    }
+
+    fn sameness(&self, call: &ToolCall) -> (String, String) {
+        let Sameness { of, rule } = sameness(&call.name, &call.input, &self.base(), real);
+        (hash(&call.name, &of), rule)
+    }
+
+    /// The directory that relative paths count from.
+    fn base(&self) -> PathBuf {
         let spec = &self.launch.spec;
-        let dir = match &spec.worktree {
+        match &spec.worktree {
             Some(name) => spec.work_dir.join(".claude/worktrees").join(name),
             None => spec.work_dir.clone(),
-        };
-        spec.policy.decide(tool, input, &dir, real)
+        }
     }
 
     /// Answers a permission hook if a rule decides. Returns whether it did.
@@ -29,11 +85,11 @@ impl Actor {
         if describe(call).0 != AskKind::Permission {
             return false;
         }
-        let Some(Verdict { decision, rule }) = self.verdict(&call.name, &call.input) else { return false };
+        let Some(Verdict { decision, rule }) = self.verdict_on_call(call) else { return false };
         match decision {
             Decision::Allow => {
                 self.record(call, agent, How::Approved, BY, rule);
-                self.reply_hook(to, allow(None, &[]));
+                self.reply_hook(to, allow(None));
             }
             Decision::Deny => {
                 let told = refusal(&rule);
@@ -52,7 +108,7 @@ impl Actor {
     /// Code's own rules by.
     pub(super) fn decide_before(&mut self, to: ReplyTo, call: &ToolCall, agent: Option<&Agent>) {
         let asked = describe(call).0 == AskKind::Permission;
-        let verdict = self.verdict(&call.name, &call.input).filter(|_| asked);
+        let verdict = self.verdict_on_call(call).filter(|_| asked);
         let stdout = match verdict {
             Some(Verdict { decision: Decision::Deny, rule }) => {
                 let told = refusal(&rule);

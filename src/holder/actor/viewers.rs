@@ -82,12 +82,24 @@ impl Actor {
         }
     }
 
-    /// Makes a connection a reader of events.
+    /// Makes a connection a reader of events, those in `backlog` first.
     pub(super) fn subscribe(&mut self, id: ConnectionId, backlog: Vec<Event>) {
+        let position = self.events.position();
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.subscribed = true;
-        for event in backlog {
-            connection.send(&Push::Event { event: Box::new(event) });
+        let Some(last) = backlog.last().map(|event| event.seq) else { return };
+        let gap = (last < position.seq)
+            .then(|| self.events.unnumbered(position.seq, super::ending::gap(last + 1, position.seq)));
+        // They take one place in the queue, which has fewer than there may be events.
+        let mut frames = Vec::new();
+        for event in backlog.into_iter().chain(gap) {
+            match encode(&Push::Event { event: Box::new(event) }) {
+                Ok(frame) => frames.extend(frame),
+                Err(error) => tracing::error!(%error, "an event could not be encoded"),
+            }
+        }
+        if connection.frames.try_send(frames).is_err() {
+            self.on_gone(id);
         }
     }
 

@@ -11,7 +11,9 @@ use std::fmt::Write;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::domain::{Ask, MemoryEntry, Message, MessagePage, Pipeline, Receipt, Session, Stage, StageState};
+use crate::domain::{
+    Ask, Event, EventData, MemoryEntry, Message, MessagePage, Pipeline, Receipt, Session, Stage, StageState,
+};
 use crate::ops::{
     PipelineList, ScreenPane, ServerHealth, SessionCreated, SessionDetail, SessionList, SessionsCreated,
     StateDeleted, Waited,
@@ -90,7 +92,14 @@ impl Say for Session {
 
 impl Say for Waited {
     fn say(&self) -> String {
-        let mut lines: Vec<_> = self.woke.iter().map(|woke| session(&woke.session, usize::MAX)).collect();
+        let mut lines = Vec::new();
+        for woke in &self.woke {
+            lines.push(session(&woke.session, usize::MAX));
+            if !woke.earlier.is_empty() {
+                let earlier: Vec<_> = woke.earlier.iter().filter_map(edge).collect();
+                lines.push(format!("before that: {}", earlier.join(", ")));
+            }
+        }
         if self.timed_out {
             lines.push("nothing happened in time; wait again with the cursor".into());
         }
@@ -270,6 +279,21 @@ fn message(message: &Message) -> String {
 }
 
 /// Gives an enum's value as the wire spells it.
+/// What of an event can end a wait.
+fn edge(event: &Event) -> Option<String> {
+    match &event.data {
+        EventData::Status { report, .. } => Some(report.status.word().as_str().to_owned()),
+        EventData::AskOpened(ask) => Some(format!("an ask opened ({})", cut(&ask.title, 100))),
+        EventData::Gap { from, to } => Some(format!("events {from} to {to} are lost")),
+        EventData::Launched { .. }
+        | EventData::AskResolved(_)
+        | EventData::Receipt(_)
+        | EventData::Conversation { .. }
+        | EventData::Message { .. }
+        | EventData::Action { .. } => None,
+    }
+}
+
 fn word(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(Value::String(word)) => word,

@@ -16,7 +16,7 @@ pub(super) struct Prompt {
 }
 
 /// What the program itself writes into `user` messages as blocks of their own.
-const NOTICES: [&str; 13] = [
+const NOTICES: [&str; 14] = [
     "<task-notification>",
     "<local-command-",
     "<command-name>",
@@ -30,6 +30,8 @@ const NOTICES: [&str; 13] = [
     "Your response above was stopped by a safety classifier",
     "Stop hook feedback:",
     "[SYSTEM NOTIFICATION",
+    // After `ToolSearch` (2.1.330).
+    "Tool loaded.",
 ];
 
 /// What stands before a prompt that was queued while a tool ran; 2.1.197 sends it as a `system` message,
