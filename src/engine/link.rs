@@ -133,7 +133,7 @@ impl Engine {
     pub(super) async fn listed(&self, row: &SessionRow) -> Result<Session, OpError> {
         let known = self.links.lock().unwrap_or_else(PoisonError::into_inner).get(&row.spec.id).cloned();
         match known.filter(|_| row.ended.is_none()).and_then(|client| client.told_session()) {
-            Some(session) if session.status != StatusWord::Ended => Ok(session),
+            Some(session) if session.status != StatusWord::Ended => Ok((*session).clone()),
             _ => self.tell(row).await,
         }
     }

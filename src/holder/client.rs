@@ -75,7 +75,7 @@ struct Shared {
 
 /// The session as it was told.
 struct Told {
-    session: Session,
+    session: Arc<Session>,
     /// When it was asked for.
     at: Instant,
     /// The changes that had been told before it was asked for.
@@ -192,14 +192,14 @@ impl HolderClient {
         let (at, changes) = (Instant::now(), self.shared.changes.load(Ordering::Acquire));
         let session: Session = self.ask(Request::Session, within).await?;
         // If a change is told between the answer and here, the count shows it.
-        *lock(&self.shared.told) = Some(Told { session: session.clone(), at, changes });
+        *lock(&self.shared.told) = Some(Told { session: Arc::new(session.clone()), at, changes });
         Ok(session)
     }
 
     /// The session as it was last asked for, if that was within `TOLD_FOR` and the holder has not said since that it
     /// changed. What came over another connection may be newer by a moment.
     #[must_use]
-    pub fn told_session(&self) -> Option<Session> {
+    pub fn told_session(&self) -> Option<Arc<Session>> {
         let changes = self.shared.changes.load(Ordering::Acquire);
         let told = lock(&self.shared.told);
         let current = told.as_ref().filter(|told| told.changes == changes && told.at.elapsed() < TOLD_FOR);

@@ -8,6 +8,7 @@ use axum::middleware::{from_fn, from_fn_with_state};
 use tokio_util::sync::CancellationToken;
 
 use super::guard::{self, Hosts};
+use super::listed::Listed;
 use super::route::Route;
 use super::{openapi, routes};
 use crate::access::Access;
@@ -31,6 +32,7 @@ pub struct HttpDoor {
     pub(super) access: Arc<Access>,
     pub(super) settings: Arc<Settings>,
     pub(super) started: Instant,
+    pub(super) listed: Arc<Listed>,
     /// Cancelled when the server is to end: streams say so and close.
     pub(super) closing: CancellationToken,
 }
@@ -39,7 +41,14 @@ impl HttpDoor {
     /// Builds the door over the operations.
     #[must_use]
     pub fn new(aegis: Aegis, access: Arc<Access>, settings: Settings, closing: CancellationToken) -> Self {
-        Self { aegis, access, settings: Arc::new(settings), started: Instant::now(), closing }
+        Self {
+            aegis,
+            access,
+            settings: Arc::new(settings),
+            started: Instant::now(),
+            listed: Arc::default(),
+            closing,
+        }
     }
 
     /// Gives what answers every request.

@@ -9,6 +9,7 @@
 //! | `input`, `call` | what a call brings: its body, query, path and caller |
 //! | `refusal` | how a failure is told |
 //! | `routes` | the handlers, a file a resource |
+//! | `listed` | the page of sessions that was told last |
 //! | `shape` | what clients read, where it is not what [`crate::ops`] gives |
 //!
 //! Clients of an older program know these paths and names; where that program and Aegis differ in words (statuses)
@@ -18,6 +19,7 @@ mod call;
 mod door;
 mod guard;
 mod input;
+mod listed;
 mod openapi;
 mod refusal;
 mod route;

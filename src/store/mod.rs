@@ -13,6 +13,7 @@ mod sqlite;
 mod templates;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use error::StoreError;
 pub use memory::MemoryStore;
@@ -133,6 +134,10 @@ pub trait Store: MemoryStore + PipelineStore + TemplateStore {
     ///
     /// Only the general ones.
     fn live_sessions(&self) -> Result<Vec<SessionRow>, StoreError>;
+
+    /// Gives the sessions that have not ended as they were read last, if nobody has written since. Never waits; `None`
+    /// where that would be needed.
+    fn live_now(&self) -> Option<Arc<[SessionRow]>>;
 
     /// Gives ended sessions, newest creation first: those after `before`, the creation time and id of the last one
     /// of the page before.

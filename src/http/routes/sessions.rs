@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::access::Permission;
-use crate::domain::{PolicyRule, SessionId, StatusWord};
+use crate::domain::{PolicyRule, Session, SessionId, StatusWord};
 use crate::http::call::Call;
 use crate::http::door::HttpDoor;
 use crate::http::input::{Body, Id, Query};
@@ -182,28 +184,46 @@ struct ListQuery {
     work_dir: Option<String>,
 }
 
-async fn list(
-    State(door): State<HttpDoor>,
-    call: Call,
-    Query(query): Query<ListQuery>,
-) -> Reply<Json<SessionPage>> {
+async fn list(State(door): State<HttpDoor>, call: Call, Query(query): Query<ListQuery>) -> Reply<Response> {
     let limit = query.limit.unwrap_or(20);
     let page = query.page.unwrap_or(1);
     if !(1..=100).contains(&limit) || page == 0 {
         return Err(Refusal::invalid("Invalid query params: page counts from 1, limit is from 1 to 100"));
     }
+    let all = query.status.is_none() && query.project.is_none() && query.work_dir.is_none();
+    if all
+        && query.offset.is_none()
+        && let Some(sessions) = door.aegis.glance(&call.caller)
+    {
+        let stall = door.settings.stall_threshold_ms;
+        let body = door.listed.page(sessions, (page, limit), |sessions| {
+            let shown = shown(sessions.iter().map(|session| (**session).clone()), stall, page, None, limit);
+            Bytes::from(serde_json::to_vec(&shown).unwrap_or_default())
+        });
+        return Ok(([(header::CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response());
+    }
     let mut sessions = every(&door, &call, query.status, query.work_dir).await?;
     if let Some(project) = query.project.map(|project| project.to_lowercase()) {
         sessions.retain(|session| session.work_dir.to_lowercase().contains(&project));
     }
-    let total = sessions.len();
-    let skip = query.offset.unwrap_or_else(|| (page - 1).saturating_mul(limit));
     let stall = door.settings.stall_threshold_ms;
-    let sessions =
-        sessions.into_iter().skip(skip).take(limit).map(|session| SessionInfo::of(session, stall)).collect();
-    let page = query.offset.map_or(page, |offset| offset / limit + 1);
+    Ok(Json(shown(sessions.into_iter(), stall, page, query.offset, limit)).into_response())
+}
+
+/// A page of sessions.
+fn shown(
+    sessions: impl ExactSizeIterator<Item = Session>,
+    stall: u64,
+    page: usize,
+    offset: Option<usize>,
+    limit: usize,
+) -> SessionPage {
+    let total = sessions.len();
+    let skip = offset.unwrap_or_else(|| (page - 1).saturating_mul(limit));
+    let sessions = sessions.skip(skip).take(limit).map(|session| SessionInfo::of(session, stall)).collect();
+    let page = offset.map_or(page, |offset| offset / limit + 1);
     let pagination = Page { page, limit, total, total_pages: total.div_ceil(limit) };
-    Ok(Json(SessionPage { sessions, pagination, total }))
+    SessionPage { sessions, pagination, total }
 }
 
 async fn bare_list(State(door): State<HttpDoor>, call: Call) -> Reply<Json<Vec<SessionInfo>>> {
@@ -218,7 +238,7 @@ async fn every(
     call: &Call,
     status: Option<StatusWord>,
     work_dir: Option<String>,
-) -> Reply<Vec<crate::domain::Session>> {
+) -> Reply<Vec<Session>> {
     let mut request = ListSessions { status, work_dir, limit: Some(200), cursor: None };
     let mut found = Vec::new();
     loop {

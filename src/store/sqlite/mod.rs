@@ -14,7 +14,7 @@ mod sessions;
 mod templates;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, ErrorCode as Sqlite, Transaction, TransactionBehavior};
 
@@ -34,7 +34,7 @@ struct Opened {
     /// Whether this file was seen to be complete; it never becomes less so.
     complete: bool,
     /// The live sessions as they were read last, and SQLite's number of the data then: another's commit changes it.
-    live: Option<(i64, Vec<SessionRow>)>,
+    live: Option<(i64, Arc<[SessionRow]>)>,
 }
 
 /// Marks a file as complete, in the header's field for an application's own number: "AEGI".
@@ -141,12 +141,12 @@ impl SqliteStore {
     }
 
     /// Reads the live sessions if anybody has written since they were read last.
-    fn live(opened: &mut Opened) -> Result<Vec<SessionRow>, Fault> {
-        let number = opened.connection.pragma_query_value(None, "data_version", |row| row.get(0))?;
+    fn live(opened: &mut Opened) -> Result<Arc<[SessionRow]>, Fault> {
+        let number = data_version(&opened.connection)?;
         if let Some((_, rows)) = opened.live.as_ref().filter(|(read_at, _)| *read_at == number) {
             return Ok(rows.clone());
         }
-        let rows = sessions::live(&opened.connection)?;
+        let rows: Arc<[SessionRow]> = sessions::live(&opened.connection)?.into();
         opened.live = Some((number, rows.clone()));
         Ok(rows)
     }
@@ -157,6 +157,11 @@ impl Opened {
         let connection = damage::open_or_replace(path)?;
         Ok(Self { connection, identity: damage::Identity::of(path), complete: false, live: None })
     }
+}
+
+/// A number that changes when another connection has written. Read from memory that processes share.
+fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("PRAGMA data_version")?.query_row((), |row| row.get(0))
 }
 
 fn transact<T>(
@@ -220,7 +225,16 @@ impl Store for SqliteStore {
 
     fn live_sessions(&self) -> Result<Vec<SessionRow>, StoreError> {
         let mut opened = self.opened()?;
-        Self::live(&mut opened).map_err(|fault| fault.at(&self.path))
+        Self::live(&mut opened).map(|rows| rows.to_vec()).map_err(|fault| fault.at(&self.path))
+    }
+
+    fn live_now(&self) -> Option<Arc<[SessionRow]>> {
+        let opened = self.opened.try_lock().ok()?;
+        if !opened.complete || opened.identity != damage::Identity::of(&self.path) {
+            return None;
+        }
+        let (read_at, rows) = opened.live.as_ref()?;
+        (data_version(&opened.connection).ok()? == *read_at).then(|| rows.clone())
     }
 
     fn ended_sessions(
