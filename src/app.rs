@@ -5,12 +5,13 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::channel::{Channels, Parts as ChannelParts};
 use crate::claude::launch::SESSION_VARIABLE;
 use crate::config::{Config, Paths, Sources};
 use crate::domain::{ErrorCode, OpError, SessionId};
 use crate::engine::{Engine, Parts};
-use crate::ops::{Aegis, Caller};
-use crate::store::SqliteStore;
+use crate::ops::{Aegis, Caller, ChatSessions};
+use crate::store::{SqliteStore, Store};
 
 /// What the process was given by its surroundings.
 #[derive(Clone)]
@@ -67,14 +68,18 @@ impl Surroundings {
             .into_iter()
             .filter_map(|(name, value)| Some((name, value.into_string().ok()?)))
             .collect();
-        let engine = Engine::new(Parts {
-            store: Arc::new(store),
-            config,
-            paths: paths.clone(),
-            environment,
-            aegis: self.program,
+        let store: Arc<dyn Store> = Arc::new(store);
+        let channels = Channels::new(ChannelParts {
+            config: config.clone(),
+            store: store.clone(),
+            locks_dir: paths.channels_dir.clone(),
+            shared_dir: paths.socket_dir.parent().unwrap_or(&paths.socket_dir).to_owned(),
+            lookup: None,
+            clock: None,
         });
-        Ok(App { engine: Arc::new(engine), paths, inside })
+        let engine =
+            Engine::new(Parts { store, config, paths: paths.clone(), environment, aegis: self.program });
+        Ok(App { engine: Arc::new(engine), channels: Arc::new(channels), paths, inside })
     }
 }
 
@@ -82,6 +87,8 @@ impl Surroundings {
 pub struct App {
     /// Sessions as running things.
     pub engine: Arc<Engine>,
+    /// Who is told what happens.
+    pub channels: Arc<Channels>,
     /// Where files are.
     pub paths: Paths,
     /// The session that this process runs inside of.
@@ -92,7 +99,24 @@ impl App {
     /// The operations.
     #[must_use]
     pub fn aegis(&self) -> Aegis {
-        Aegis::new(self.engine.clone())
+        Aegis::new(self.engine.clone()).with_channels(self.channels.clone())
+    }
+
+    /// Runs those channels that no other process runs, until the future is dropped. Without channels nothing happens.
+    pub fn tell(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (engine, channels) = (self.engine.clone(), self.channels.clone());
+        let sessions = Arc::new(ChatSessions(self.aegis()));
+        async move {
+            if channels.is_empty() {
+                return;
+            }
+            match engine.outbox_changes() {
+                Ok(changes) => channels.run(sessions, changes.also()).await,
+                Err(error) => {
+                    tracing::error!(%error, "nobody is told anything: the outbox cannot be watched")
+                }
+            }
+        }
     }
 
     /// Whoever calls through this surface.

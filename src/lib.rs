@@ -9,7 +9,7 @@
 //! | [`mcp`], [`cli`] | doors: translate, call one operation, render |
 //! | [`rehearsal`] | the real Claude Code against a scripted API, through the same operations |
 //! | [`ops`] | every operation once: request and response types, who may, one call down |
-//! | [`engine`] | sessions as running things: started, found, asked, watched; the steward; pipelines |
+//! | [`engine`], [`channel`] | sessions as running things: started, found, asked, watched; the steward; pipelines; telling people |
 //! | [`holder`], [`store`] | one session's process and its client; what survives |
 //! | [`claude`] | everything known about the `claude` program: bytes in, values out |
 //! | [`term`], [`wire`], [`config`] | a screen as a value; frames to a holder; one validated configuration |
@@ -36,6 +36,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs))]
 
 pub mod app;
+pub mod channel;
 pub mod claude;
 pub mod cli;
 pub mod config;

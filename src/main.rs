@@ -97,12 +97,14 @@ fn serve(surroundings: Surroundings, args: McpArgs, warnings: mcp::Warnings) -> 
     };
     run(async move {
         let steward = tokio::spawn(steward::serve(app.engine.clone()));
+        let telling = tokio::spawn(app.tell());
         let small = app.engine.clone();
         let small = tokio::spawn(async move { small.keep_small().await });
         let door = McpDoor::new(app.aegis(), app.caller("mcp"), set).with_warnings(warnings);
         let door = door.eliciting(args.elicit);
         let served = mcp::serve_stdio(door).await;
         steward.abort();
+        telling.abort();
         small.abort();
         match served {
             Ok(()) => ExitCode::SUCCESS,

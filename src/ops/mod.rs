@@ -6,6 +6,8 @@
 mod ask;
 mod batch;
 mod catalogue;
+mod channels;
+mod chat;
 mod live;
 mod memory;
 mod pipeline;
@@ -20,6 +22,7 @@ mod watch;
 
 use std::sync::Arc;
 
+use crate::channel::Channels;
 use crate::domain::{ErrorCode, OpError, SessionId};
 use crate::engine::Engine;
 
@@ -27,6 +30,11 @@ pub use crate::engine::{Attachment, News, NewsReader, Project, Repository, Roste
 pub use ask::{ApprovePermission, RejectPermission};
 pub use batch::{BatchCreateSessions, BatchItem, BatchResult, Failure, SessionsCreated};
 pub use catalogue::{Door, OPS, Op};
+pub use channels::{
+    AlertsTested, ChannelHealthView, ChannelInfo, ChannelRef, ChannelTested, DeadLetter, DeliveryView,
+    RefusalView, Retried, RetryDeliveries,
+};
+pub use chat::ChatSessions;
 pub use live::AnswerAsk;
 pub use memory::{ListState, SetState, StateDeleted, StateList, StateRef};
 pub use pipeline::{CreatePipeline, ListPipelines, PipelineList, PipelineRef, PipelineStep};
@@ -56,13 +64,21 @@ pub struct Caller {
 #[derive(Clone)]
 pub struct Aegis {
     engine: Arc<Engine>,
+    channels: Option<Arc<Channels>>,
 }
 
 impl Aegis {
     /// Builds the operations over an engine.
     #[must_use]
     pub fn new(engine: Arc<Engine>) -> Self {
-        Self { engine }
+        Self { engine, channels: None }
+    }
+
+    /// The same with the channels of the configuration.
+    #[must_use]
+    pub fn with_channels(mut self, channels: Arc<Channels>) -> Self {
+        self.channels = Some(channels);
+        self
     }
 
     /// Finds the session and refuses if the caller runs inside it or below it: nobody approves their own asks.

@@ -9,7 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["mcp", "cli"],
     &["rehearsal"],
     &["ops"],
-    &["engine"],
+    &["engine", "channel"],
     &["holder", "store"],
     &["claude"],
     &["term", "wire", "config"],
