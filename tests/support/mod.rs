@@ -2,11 +2,15 @@
 //! pinned version. Nothing is inherited from whoever runs the tests; everything is gone when it is dropped.
 
 pub mod faults;
+pub mod fetched;
 pub mod lab;
 pub mod outside;
 pub mod processes;
+pub mod receiver;
 pub mod records;
 pub mod server;
+pub mod sessions;
 pub mod tasks;
+pub mod telegram;
 
 pub use lab::Lab;

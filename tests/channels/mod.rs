@@ -1,0 +1,6 @@
+mod events;
+mod outbox;
+mod people;
+mod running;
+mod telegram;
+mod webhooks;
