@@ -79,14 +79,15 @@ impl EmailChannel {
     fn mail(&self, notices: &[OutboxEntry]) -> Result<Message, SendError> {
         let failed = |_| SendError::lasting("the mail cannot be written");
         let Some(first) = notices.first() else { return Err(SendError::lasting("there is nothing to tell")) };
+        let last = notices.last().map_or(first.number, |last| last.number);
         let more = if notices.len() > 1 { format!(" (+{})", notices.len() - 1) } else { String::new() };
         let name = cut(&first.notice.session.name.replace(['\r', '\n'], " "), 100);
         let subject = format!("[Aegis] {} — {name}{more}", title(first.notice.event));
         let mut builder = Message::builder()
             .from(self.from.clone())
             .subject(subject)
-            // The same for every repeat, so that readers and servers can drop them.
-            .message_id(Some(format!("<{}@aegis>", first.id)));
+            // The same for every repeat of the same notices, so that readers and servers can drop them.
+            .message_id(Some(format!("<{}.{last}@aegis>", first.id)));
         for to in self.to.clone() {
             builder = builder.to(to);
         }
@@ -172,7 +173,8 @@ impl Channel for EmailChannel {
                 Err(error) => Err(SendError {
                     what: format!("the mail was not taken: {}", without_login(&error)),
                     status: error.status().map(u16::from),
-                    retry: !error.is_permanent(),
+                    // A login that is refused is put right in the configuration, and what waited then arrives.
+                    retry: !error.is_permanent() || error.status().map(u16::from).is_some_and(is_login),
                     after: None,
                 }),
             }
@@ -180,11 +182,16 @@ impl Channel for EmailChannel {
     }
 }
 
+/// Whether an answer is about the login.
+fn is_login(code: u16) -> bool {
+    (530..=538).contains(&code)
+}
+
 /// What the server or the system said. A server that echoes a login would echo it in the answer to it, so an answer to a
 /// refused login is not told.
 fn without_login(error: &lettre::transport::smtp::Error) -> String {
     match error.status().map(u16::from) {
-        Some(code @ 530..=538) => format!("the server refused the login ({code})"),
+        Some(code) if is_login(code) => format!("the server refused the login ({code})"),
         Some(code) => format!("the server answered {code}"),
         None if error.is_timeout() => "no answer in time".into(),
         None => {

@@ -174,17 +174,19 @@ impl Channels {
         if let Some(telegram) = &self.telegram {
             telegram.use_sessions(sessions.clone());
         }
+        // At once, so that what happens before a lock is free is told as well.
+        let (store, names) = (self.store.clone(), self.all.iter().map(|channel| channel.name().to_owned()));
+        let names: Vec<String> = names.collect();
+        let added =
+            tokio::task::spawn_blocking(move || names.iter().try_for_each(|name| store.add_channel(name)));
+        if let Ok(Err(error)) = added.await {
+            tracing::warn!(%error, "the channels cannot be made known yet");
+        }
         let mut tasks = JoinSet::new();
         for channel in &self.all {
             let (channel, store, clock) = (channel.clone(), self.store.clone(), self.clock.clone());
             let (woken, lock) = (woken.clone(), self.locks_dir.join(format!("{}.lock", channel.name())));
             tasks.spawn(async move {
-                let (known, name) = (store.clone(), channel.name().to_owned());
-                // At once, so that what happens before the lock is free is told as well.
-                let added = tokio::task::spawn_blocking(move || known.add_channel(&name)).await;
-                if let Ok(Err(error)) = added {
-                    tracing::warn!(%error, channel = channel.name(), "a channel cannot be made known yet");
-                }
                 match wait_for_lock(&lock, "channel-lock").await {
                     Ok(_lock) => Worker::new(channel, store, clock).run(woken).await,
                     Err(error) => {

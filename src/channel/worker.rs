@@ -192,7 +192,7 @@ impl Worker {
                     // The receiver is there and does not want this one.
                     Err(_) => sent = true,
                 }
-                attempts.extend(entries.iter().map(|entry| became(entry, &result, now)));
+                attempts.extend(became(&entries, &result, now));
             }
             failures = if sent { 0 } else { failures.saturating_add(failed) };
             let down = failures >= DOWN || asked.is_some();
@@ -286,13 +286,21 @@ fn runs(
             let mut messages: Vec<Vec<OutboxEntry>> = Vec::new();
             for entry in run {
                 match messages.last_mut() {
-                    Some(message) if message.len() < style.most => message.push(entry),
+                    // What was tried together is tried again as it was, so that it can be known again.
+                    Some(message) if message.len() < style.most && alike(message, &entry) => {
+                        message.push(entry)
+                    }
                     _ => messages.push(vec![entry]),
                 }
             }
             Some(messages)
         })
         .collect()
+}
+
+/// Whether a notice may join a message: it was tried as often, and at the same time.
+fn alike(message: &[OutboxEntry], entry: &OutboxEntry) -> bool {
+    message.last().is_some_and(|last| (last.attempts, last.due_at) == (entry.attempts, entry.due_at))
 }
 
 /// Leaves at most so many messages.
@@ -305,23 +313,34 @@ fn bound(runs: &mut Vec<Vec<Vec<OutboxEntry>>>, most: usize) {
     runs.retain(|run| !run.is_empty());
 }
 
-fn became(entry: &OutboxEntry, result: &Result<super::Accepted, SendError>, now: Timestamp) -> Attempt {
-    let number = entry.number;
-    match result {
-        Ok(accepted) => {
-            Attempt { number, outcome: AttemptOutcome::Sent, status: accepted.status, error: None }
+/// What became of the notices of one message: they were told together, and are tried again together.
+fn became(
+    message: &[OutboxEntry],
+    result: &Result<super::Accepted, SendError>,
+    now: Timestamp,
+) -> Vec<Attempt> {
+    let most = message.iter().map(|entry| entry.attempts).max().unwrap_or_default();
+    let chance = chance();
+    let one = |entry: &OutboxEntry| {
+        let number = entry.number;
+        match result {
+            Ok(accepted) => {
+                Attempt { number, outcome: AttemptOutcome::Sent, status: accepted.status, error: None }
+            }
+            Err(error) => {
+                let spent = entry.attempts.saturating_add(1) >= MOST_ATTEMPTS
+                    || entry.notice.timestamp < earlier(now, OLDEST);
+                let outcome = if error.retry && !spent {
+                    let wait = backoff::after(most.saturating_add(1), error.after, chance);
+                    AttemptOutcome::Again(later(now, wait))
+                } else {
+                    AttemptOutcome::GivenUp
+                };
+                Attempt { number, outcome, status: error.status, error: Some(error.what.clone()) }
+            }
         }
-        Err(error) => {
-            let tried = entry.attempts.saturating_add(1);
-            let spent = tried >= MOST_ATTEMPTS || entry.notice.timestamp < earlier(now, OLDEST);
-            let outcome = if error.retry && !spent {
-                AttemptOutcome::Again(later(now, backoff::after(tried, error.after, chance())))
-            } else {
-                AttemptOutcome::GivenUp
-            };
-            Attempt { number, outcome, status: error.status, error: Some(error.what.clone()) }
-        }
-    }
+    };
+    message.iter().map(one).collect()
 }
 
 /// A random number.

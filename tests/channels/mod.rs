@@ -1,6 +1,5 @@
 mod events;
 mod outbox;
 mod people;
-mod running;
 mod telegram;
 mod webhooks;

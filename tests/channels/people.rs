@@ -9,10 +9,10 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::events::{every_topic, message};
-use super::running::Running;
 use crate::support::fetched::venv;
 use crate::support::outside::Peer;
 use crate::support::receiver::{Authority, Receiver, Say};
+use crate::support::running::Running;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slack_gets_a_burst_as_one_escaped_message() {
@@ -111,7 +111,9 @@ async fn a_refused_login_tells_nothing_of_it_and_is_tried_again() {
     assert!(row.last_error.as_deref().unwrap().contains("login"), "{row:?}");
     assert!(!shown.contains("canary"), "{shown}");
     server.child.kill().await.unwrap();
-    assert_eq!(running.store.outbox(None, Some(OutboxState::Sent), 9).unwrap(), []);
+    for state in [OutboxState::Sent, OutboxState::Dead] {
+        assert_eq!(running.store.outbox(None, Some(state), 9).unwrap(), []);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

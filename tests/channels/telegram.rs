@@ -8,10 +8,10 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::events::{ask, every_topic, message, resolved};
-use super::running::Running;
 use crate::support::Lab;
 use crate::support::outside::cli;
 use crate::support::processes::come;
+use crate::support::running::Running;
 use crate::support::server::Server;
 use crate::support::tasks::Driver;
 use crate::support::telegram::{ADA, EVE, GROUP, TOKEN, Telegram};

@@ -10,13 +10,13 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::events::every_topic;
-use super::running::Running;
 use crate::support::Lab;
 use crate::support::faults::Faults;
 use crate::support::fetched::venv;
 use crate::support::outside::cli;
 use crate::support::processes::come;
 use crate::support::receiver::{Authority, Got, Receiver, Say};
+use crate::support::running::Running;
 use crate::support::server::Server;
 
 /// Base64 of 24 bytes, as Standard Webhooks have secrets.
@@ -291,5 +291,87 @@ async fn the_verbs_tell_and_mend() {
     for verb in ["list", "health", "deliveries", "refusals", "alerts"] {
         let told = cli(&lab, &["channels", verb]).await.exits(0);
         assert!(!told.stdout.is_empty() && !told.stdout.contains(SECRET), "{told:?}");
+    }
+}
+
+/// Each secret of the configuration holds the word `canary`; each receiver is one that fails, at its own step.
+#[tokio::test(flavor = "multi_thread")]
+async fn secrets_are_in_no_log_no_event_and_no_answer() {
+    let receiver = Receiver::plain().await;
+    receiver.always(Say::status(500));
+    let here = format!("http://127.0.0.1:{}", receiver.port);
+    let webhook = json!([{
+        "url": format!("{here}/hook-canary?token=canary"), "allowLoopback": true, "secret": "secret-canary",
+        "headers": {"Authorization": "Bearer canary"}
+    }]);
+    let lab = Lab::fake(json!({})).build().await;
+    let lab = [
+        ("AEGIS_WEBHOOKS", webhook.to_string()),
+        ("AEGIS_ALERT_WEBHOOKS", webhook.to_string()),
+        ("AEGIS_ALERT_FAILURE_THRESHOLD", "1".into()),
+        ("AEGIS_TG_TOKEN", "42:canary".into()),
+        ("AEGIS_TG_GROUP", "-1".into()),
+        ("AEGIS_TG_API_URL", here.clone()),
+        ("AEGIS_SLACK_WEBHOOK_URL", format!("{here}/services/canary")),
+        ("AEGIS_EMAIL_HOST", "127.0.0.1".into()),
+        ("AEGIS_EMAIL_PORT", receiver.port.to_string()),
+        ("AEGIS_EMAIL_USER", "ada".into()),
+        ("AEGIS_EMAIL_PASS", "pass-canary".into()),
+        ("AEGIS_EMAIL_TO", "ada@example.com".into()),
+        ("AEGIS_EMAIL_EVENTS", "session.ended".into()),
+    ]
+    .into_iter()
+    .fold(lab, |lab, (name, value)| lab.with_var(name, value));
+    let log = lab.root.join("server.log");
+    let mut command = lab.command();
+    command.env("AEGIS_LOG", "trace").stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut server = command.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
+    let driver = crate::support::tasks::Driver::new(&lab);
+    let store = SqliteStore::open(&lab.app().paths.database).unwrap();
+    let listed = cli(&lab, &["channels", "list", "--json"]).await.exits(0).json();
+    let names: Vec<_> =
+        listed.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(names.len(), 5, "{names:?}");
+    come("the channels", async || {
+        names.iter().all(|name| store.channel(name).unwrap().is_some()).then_some(())
+    })
+    .await;
+    let id = driver.idle().await;
+    // The end is no orderly one, so that it is an alert as well.
+    let claude = driver.show(&id).await.health.pid.unwrap();
+    crate::support::processes::sigkill(i32::try_from(claude).unwrap());
+    come("failures of all", async || {
+        let failed = |name: &String| store.channel(name).unwrap().unwrap().last_error.is_some();
+        names.iter().all(failed).then_some(())
+    })
+    .await;
+    cli(&lab, &["channels", "test", "--json"]).await.exits(1);
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let mut seen =
+        vec![("log", std::fs::read_to_string(&log).unwrap()), ("events", format!("{:?}", lab.events()))];
+    assert!(seen[0].1.contains("a notice did not arrive"), "the log is empty: {}", seen[0].1);
+    for verb in ["list", "health", "dead-letters", "deliveries", "refusals", "alerts"] {
+        seen.push((verb, cli(&lab, &["channels", verb, "--json"]).await.exits(0).stdout));
+    }
+    seen.push(("test", cli(&lab, &["channels", "test"]).await.exits(1).stdout));
+    seen.push(("health", cli(&lab, &["health", "--json"]).await.exits(0).stdout));
+    for file in std::fs::read_dir(lab.root.join("state")).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_file() {
+            seen.push(("file", String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()));
+        }
+    }
+    for got in receiver.got() {
+        seen.push(("body", got.body));
+    }
+    let bad = lab.with_var("AEGIS_WEBHOOKS", r#"[{"url": "https://x.example/canary", "secret": 4}]"#);
+    seen.push(("a bad configuration", cli(&bad, &["list"]).await.exits(1).stderr));
+    assert!(seen.last().unwrap().1.contains("AEGIS_WEBHOOKS"), "{seen:?}");
+    for (what, text) in seen {
+        let at = text
+            .find("canary")
+            .map(|at| text[at.saturating_sub(200)..].chars().take(400).collect::<String>());
+        assert_eq!(at, None, "a secret is in {what}");
     }
 }

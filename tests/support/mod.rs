@@ -8,6 +8,7 @@ pub mod outside;
 pub mod processes;
 pub mod receiver;
 pub mod records;
+pub mod running;
 pub mod server;
 pub mod sessions;
 pub mod tasks;

@@ -185,6 +185,11 @@ impl Receiver {
         self.inside.got.lock().unwrap().clone()
     }
 
+    /// How much came so far.
+    pub fn count(&self) -> usize {
+        *self.inside.count.borrow()
+    }
+
     /// The names that clients asked for in their TLS greetings.
     pub fn names(&self) -> Vec<String> {
         self.inside.names.lock().unwrap().clone()
