@@ -110,7 +110,7 @@ impl App {
             if channels.is_empty() {
                 return;
             }
-            match engine.outbox_changes() {
+            match engine.outbox_changes().await {
                 Ok(changes) => channels.run(sessions, changes.also()).await,
                 Err(error) => {
                     tracing::error!(%error, "nobody is told anything: the outbox cannot be watched")

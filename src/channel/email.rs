@@ -22,6 +22,9 @@ const USUAL: &[Topic] =
 /// How long each step with the server may take.
 const WITHIN: Duration = Duration::from_secs(10);
 
+/// How long all of it may take: a server may take a connection and never say a word.
+const WHOLE: Duration = Duration::from_secs(20);
+
 /// The port at which TLS begins at once.
 const SMTPS: u16 = 465;
 
@@ -162,7 +165,11 @@ impl Channel for EmailChannel {
         Box::pin(async move {
             let transport = self.transport.get_or_init(|| self.build());
             let transport = transport.as_ref().map_err(|what| SendError::passing(what.clone()))?;
-            match transport.send(self.mail(notices)?).await {
+            let sending = transport.send(self.mail(notices)?);
+            let Ok(sent) = tokio::time::timeout(WHOLE, sending).await else {
+                return Err(SendError::passing("no answer in time"));
+            };
+            match sent {
                 Ok(response) => {
                     let code = response.code();
                     let status = u16::from(code.severity as u8) * 100

@@ -113,14 +113,15 @@ impl Worker {
         let now = self.clock.now();
         let channel = self.channel.clone();
         let fold = style.fold.map(|fold| u64::try_from(fold.as_millis()).unwrap_or(u64::MAX));
-        let (row, taken, due, next) = self
+        let looked = self
             .db(move |store, name| {
-                let row = match store.channel(name)? {
+                let row = match store.channel_health(name)? {
                     Some(row) => row,
-                    // The store was replaced.
+                    // The store was replaced, and is being filled again with what was told already.
+                    None if !store.is_complete()? => return Ok(None),
                     None => {
                         store.add_channel(name)?;
-                        store.channel(name)?.unwrap_or_default()
+                        ChannelHealth::default()
                     }
                 };
                 let derive = |event: &Event, spec: &SessionSpec| told(channel.as_ref(), event, spec);
@@ -131,9 +132,12 @@ impl Worker {
                 let paused = row.paused_until.is_some_and(|until| until > now);
                 let due = if paused { Vec::new() } else { store.due(name, now, ROUND)? };
                 let next = store.next_due(name)?;
-                Ok((row, taken, due, next))
+                Ok(Some((row, taken, due, next)))
             })
             .await?;
+        let Some((row, taken, due, next)) = looked else {
+            return Ok(Round::Until(Some(later(now, AGAIN))));
+        };
         let busy = taken.events > 0;
         if let Some(until) = row.paused_until.filter(|until| *until > now) {
             // Events wait in the store; only so many become rows meanwhile.

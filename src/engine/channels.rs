@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::{Changes, Engine, changes};
+use crate::domain::{ErrorCode, OpError};
 use crate::store::Store;
 
 impl Engine {
@@ -13,13 +14,16 @@ impl Engine {
         self.store.clone()
     }
 
-    /// Tells, from now on, when events were stored or something is to be sent again, by this process or another.
+    /// Tells, from now on, when events were stored or something is to be sent again, by this process or another. A store
+    /// that had to be filled anew is full when this returns, so that nothing in it is told as news.
     ///
     /// # Errors
     ///
-    /// When the file that tells cannot be made or watched.
-    pub fn outbox_changes(&self) -> io::Result<Changes> {
-        Changes::watch(&self.paths.outbox_mark)
+    /// `storage_failed` when the file that tells cannot be made or watched, or the store cannot be used.
+    pub async fn outbox_changes(&self) -> Result<Changes, OpError> {
+        self.db(|_| Ok(())).await?;
+        let failed = |error: io::Error| OpError::new(ErrorCode::StorageFailed, error.to_string());
+        Changes::watch(&self.paths.outbox_mark).map_err(failed)
     }
 
     /// Tells the process that runs the channels to look.

@@ -132,6 +132,13 @@ pub trait OutboxStore: Send + Sync {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
+    /// Gives as much of how a channel does as sending needs; `None` for one that is not known.
+    ///
+    /// # Errors
+    ///
+    /// Only the general ones.
+    fn channel_health(&self, name: &str) -> Result<Option<ChannelHealth>, StoreError>;
+
     /// Gives how a channel does.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ const COLUMNS: &str = "number, id, channel, body, state, attempts, due_at, statu
 
 impl OutboxStore for SqliteStore {
     fn add_channel(&self, name: &str) -> Result<(), StoreError> {
-        if self.channel(name)?.is_some() {
+        if self.channel_health(name)?.is_some() {
             return Ok(());
         }
         self.write(Sync::Process, |tx| {
@@ -34,12 +34,13 @@ impl OutboxStore for SqliteStore {
         fold: Option<u64>,
         derive: Derive<'_>,
     ) -> Result<TakenIn, StoreError> {
-        // Looked at first without a lock: mostly there is nothing new.
-        let behind = self.read(|db| {
+        // Looked at first without a lock: mostly there is nothing new, or, for a receiver that is down, no room.
+        let useful = self.read(|db| {
             let sql = "SELECT EXISTS (SELECT 1 FROM events WHERE number > (SELECT read_to FROM channels WHERE name = ?1))";
-            Ok(db.prepare_cached(sql)?.query_row([channel], |row| row.get::<_, bool>(0))?)
+            let behind = db.prepare_cached(sql)?.query_row([channel], |row| row.get::<_, bool>(0))?;
+            Ok(behind && room(db, channel)? > 0)
         })?;
-        if !behind {
+        if !useful {
             return Ok(TakenIn::default());
         }
         self.write(Sync::Process, |tx| take_in(tx, channel, most, oldest, fold, derive))
@@ -77,6 +78,16 @@ impl OutboxStore for SqliteStore {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.write(Sync::Process, |tx| settle(tx, channel, attempts, health, now))
+    }
+
+    fn channel_health(&self, name: &str) -> Result<Option<ChannelHealth>, StoreError> {
+        self.read(|db| {
+            let sql = "SELECT failures, paused_until FROM channels WHERE name = ?1";
+            let found: Option<(u32, Option<i64>)> =
+                db.prepare_cached(sql)?.query_row([name], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            let Some((failures, paused)) = found else { return Ok(None) };
+            Ok(Some(ChannelHealth { failures, paused_until: paused.map(super::time).transpose()? }))
+        })
     }
 
     fn channel(&self, name: &str) -> Result<Option<ChannelRow>, StoreError> {
@@ -124,6 +135,14 @@ impl OutboxStore for SqliteStore {
     }
 }
 
+/// How many notices of a channel may still become rows.
+fn room(db: &Connection, channel: &str) -> Result<usize, Fault> {
+    let pending: i64 = db
+        .prepare_cached("SELECT COUNT(*) FROM outbox WHERE channel = ?1 AND state = 0")?
+        .query_row([channel], |row| row.get(0))?;
+    Ok(MOST_PENDING.saturating_sub(usize::try_from(pending).unwrap_or(usize::MAX)))
+}
+
 fn take_in(
     db: &Connection,
     channel: &str,
@@ -132,10 +151,7 @@ fn take_in(
     fold: Option<u64>,
     derive: Derive<'_>,
 ) -> Result<TakenIn, Fault> {
-    let pending: i64 = db
-        .prepare_cached("SELECT COUNT(*) FROM outbox WHERE channel = ?1 AND state = 0")?
-        .query_row([channel], |row| row.get(0))?;
-    let room = MOST_PENDING.saturating_sub(usize::try_from(pending).unwrap_or(usize::MAX));
+    let room = room(db, channel)?;
     if room == 0 {
         return Ok(TakenIn::default());
     }
