@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::browser::Browser;
+use crate::channel::{Channels, Parts as ChannelParts};
 use crate::claude::launch::SESSION_VARIABLE;
 use crate::config::{BrowserReach, Config, Paths, Sources};
 use crate::domain::{ErrorCode, OpError, Reach, SessionId};
 use crate::engine::{Engine, Parts};
-use crate::ops::{Aegis, Caller};
-use crate::store::SqliteStore;
+use crate::ops::{Aegis, Caller, ChatSessions};
+use crate::store::{SqliteStore, Store};
 
 /// What the process was given by its surroundings.
 #[derive(Clone)]
@@ -75,8 +76,17 @@ impl Surroundings {
         };
         let search = environment.get("PATH").map(String::as_str).unwrap_or_default();
         let browser = Browser::new(config.browser_path.clone(), search, reach);
+        let store: Arc<dyn Store> = Arc::new(store);
+        let channels = Channels::new(ChannelParts {
+            config: config.clone(),
+            store: store.clone(),
+            locks_dir: paths.channels_dir.clone(),
+            shared_dir: paths.socket_dir.parent().unwrap_or(&paths.socket_dir).to_owned(),
+            lookup: None,
+            clock: None,
+        });
         let engine = Engine::new(Parts {
-            store: Arc::new(store),
+            store,
             config: config.clone(),
             paths: paths.clone(),
             environment,
@@ -85,6 +95,7 @@ impl Surroundings {
         Ok(App {
             engine: Arc::new(engine),
             browser: Arc::new(browser),
+            channels: Arc::new(channels),
             config,
             paths,
             program: self.program,
@@ -99,6 +110,8 @@ pub struct App {
     pub engine: Arc<Engine>,
     /// What takes pictures of pages.
     pub browser: Arc<Browser>,
+    /// Who is told what happens.
+    pub channels: Arc<Channels>,
     /// What was configured.
     pub config: Config,
     /// Where files are.
@@ -113,7 +126,26 @@ impl App {
     /// The operations.
     #[must_use]
     pub fn aegis(&self) -> Aegis {
-        Aegis::new(self.engine.clone(), self.browser.clone())
+        Aegis::new(self.engine.clone())
+            .with_browser(self.browser.clone())
+            .with_channels(self.channels.clone())
+    }
+
+    /// Runs those channels that no other process runs, until the future is dropped. Without channels nothing happens.
+    pub fn tell(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (engine, channels) = (self.engine.clone(), self.channels.clone());
+        let sessions = Arc::new(ChatSessions(self.aegis()));
+        async move {
+            if channels.is_empty() {
+                return;
+            }
+            match engine.outbox_changes().await {
+                Ok(changes) => channels.run(sessions, changes.also()).await,
+                Err(error) => {
+                    tracing::error!(%error, "nobody is told anything: the outbox cannot be watched")
+                }
+            }
+        }
     }
 
     /// Whoever calls through this surface.

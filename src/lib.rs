@@ -10,7 +10,7 @@
 //! | [`viewers`] | sessions shown in tmux, beside the doors |
 //! | [`rehearsal`] | the real Claude Code against a scripted API, through the same operations |
 //! | [`ops`] | every operation once: request and response types, who may, one call down |
-//! | [`engine`], [`access`], [`browser`] | sessions as running things: started, found, asked, watched; the steward; pipelines; who may do what; pictures of pages |
+//! | [`engine`], [`access`], [`channel`], [`browser`] | sessions as running things: started, found, asked, watched; the steward; pipelines; who may do what; telling people; pictures of pages |
 //! | [`holder`], [`store`] | one session's process and its client; what survives |
 //! | [`claude`] | everything known about the `claude` program: bytes in, values out |
 //! | [`term`], [`wire`], [`config`] | a screen as a value; frames to a holder; one validated configuration |
@@ -39,6 +39,7 @@
 pub mod access;
 pub mod app;
 pub mod browser;
+pub mod channel;
 pub mod claude;
 pub mod cli;
 pub mod config;

@@ -43,9 +43,10 @@ fn main() -> ExitCode {
 /// Stdout belongs to answers; everything else is told on stderr, and warnings to MCP clients that ask for them.
 fn log_to_stderr(surroundings: &Surroundings, warnings: mcp::Warnings) {
     let wanted = surroundings.variable("AEGIS_LOG").filter(|level| !level.is_empty());
-    // rmcp tells whole requests, prompts among them.
-    let filter = format!("{},rmcp=error", wanted.as_deref().unwrap_or("warn"));
-    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn,rmcp=error"));
+    // rmcp tells whole requests, prompts among them; the HTTP libraries addresses, which hold tokens.
+    const QUIET: &str = "rmcp=error,reqwest=error,hyper=error,hyper_util=error,rustls=error,lettre=error";
+    let filter = format!("{},{QUIET}", wanted.as_deref().unwrap_or("warn"));
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(format!("warn,{QUIET}")));
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(false).with_filter(filter);
     tracing_subscriber::registry().with(lines).with(warnings.with_filter(LevelFilter::WARN)).init();
 }

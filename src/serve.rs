@@ -35,6 +35,7 @@ pub(crate) async fn serve(app: App, args: McpArgs, warnings: mcp::Warnings) -> E
         tracing::error!("HTTP is not served: {}. {}", error.message, error.hint);
     }
     let steward = tokio::spawn(steward::serve(app.engine.clone()));
+    let telling = tokio::spawn(app.tell());
     let small = app.engine.clone();
     let small = tokio::spawn(async move { small.keep_small().await });
     let windows = match windows(&app, args.tmux) {
@@ -63,6 +64,7 @@ pub(crate) async fn serve(app: App, args: McpArgs, warnings: mcp::Warnings) -> E
         }
     };
     steward.abort();
+    telling.abort();
     small.abort();
     if let Some(windows) = windows {
         windows.abort();

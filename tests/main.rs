@@ -4,6 +4,8 @@
 
 /// The layers and other promises of the source text.
 mod architecture;
+/// Channels: every notice arrives, in order, whatever breaks on its way.
+mod channels;
 /// What file and environment make of the configuration.
 mod config;
 /// The doors from outside: the real program with the real Claude Code.

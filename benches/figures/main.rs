@@ -2,9 +2,10 @@
 //! the bare program in a terminal.
 //!
 //! ```sh
-//! cargo bench --bench figures                       # all topics but the soak, some ten minutes
+//! cargo bench --bench figures                       # all topics but the last two, some ten minutes
 //! cargo bench --bench figures -- start prompts      # these topics only
 //! cargo bench --bench figures -- soak --sessions 200 --minutes 10
+//! cargo bench --bench figures -- channels           # a minute of many events; prints its own lines
 //! ```
 //!
 //! Run by hand, never as a test: what it tells depends on the machine and on what else runs there, so whatever is
@@ -16,6 +17,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, dead_code)]
 
 mod bench;
+/// Many events into channels, one of them dead.
+mod channels;
 /// 100 MB of output at full speed.
 mod flood;
 /// From a hook to whoever waits, and from an answer to the hook.
@@ -56,8 +59,8 @@ async fn main() {
             "--bench" => {}
             "--sessions" => soak.sessions = number(),
             "--minutes" => soak.minutes = number() as u64,
-            name if name == "soak" || TOPICS.contains(&name) => topics.push(argument),
-            other => panic!("`{other}` is none of soak, {}", TOPICS.join(", ")),
+            name if ["soak", "channels"].contains(&name) || TOPICS.contains(&name) => topics.push(argument),
+            other => panic!("`{other}` is none of soak, channels, {}", TOPICS.join(", ")),
         }
     }
     if topics.is_empty() {
@@ -78,6 +81,7 @@ async fn main() {
             "prompts" => prompts::measure(&mut table).await,
             "transcript" => transcript::measure(&mut table).await,
             "flood" => flood::measure(&mut table).await,
+            "channels" => channels::measure().await,
             _ => soak::measure(&mut table, soak).await,
         }
     }

@@ -11,6 +11,7 @@ mod args;
 mod asks;
 mod attach;
 mod batch;
+mod channels;
 mod create;
 mod dialog;
 mod doctor;
@@ -60,6 +61,7 @@ pub use approve::ApproveArgs;
 pub use args::{Format, Target};
 pub use attach::AttachArgs;
 pub use batch::BatchArgs;
+pub use channels::{ChannelArgs, ChannelsCommand, RetryArgs};
 pub use create::CreateArgs;
 pub use doctor::{Check, DoctorArgs, Doctoring, Rehearsal};
 pub use exit::Exit;
@@ -188,6 +190,9 @@ pub enum Command {
     /// Run prompts that wait for each other and hand their answers on
     #[command(subcommand)]
     Pipeline(PipelineCommand),
+    /// Look after the channels that tell people and programs what happens
+    #[command(subcommand)]
+    Channels(ChannelsCommand),
     /// Sum up what a session did
     Summary(Target),
     /// Count a session's turns, tool calls, approvals, tokens and their cost
@@ -317,6 +322,7 @@ async fn dispatch(cx: &Cx, command: Command, doctoring: Doctoring) -> Result<Exi
         Command::State(args) => state::run(cx, args).await,
         Command::Template(args) => template::run(cx, *args).await,
         Command::Pipeline(command) => pipeline::run(cx, command).await,
+        Command::Channels(command) => channels::run(cx, command).await,
         Command::Summary(args) => stats::summary(cx, args).await,
         Command::Metrics(args) => stats::metrics(cx, args).await,
         Command::Latency(args) => stats::latency(cx, args).await,
@@ -359,6 +365,7 @@ fn json(command: &Command) -> bool {
         Command::State(args) => args.command.json(),
         Command::Template(args) => args.command.json(),
         Command::Pipeline(command) => command.format().json,
+        Command::Channels(command) => command.json(),
         Command::Doctor(args) => args.format.json,
         Command::Rehearse(args) => args.format.json,
         Command::Init(args) => args.format.json,

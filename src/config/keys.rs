@@ -15,7 +15,17 @@ pub(super) enum Kind {
     Text,
     /// Rules that decide on tool calls; in a variable as JSON.
     Policy,
-    /// True or false; in a variable these words, or `1` and `0`.
+    /// Text that is never shown.
+    Secret,
+    /// Receivers of webhooks; in a variable addresses separated by commas, or JSON. Never shown.
+    Webhooks,
+    /// Events; in a variable separated by commas, or as JSON.
+    Topics,
+    /// Numbers of people; in a variable separated by commas.
+    Users,
+    /// A whole number, which may be negative.
+    Integer,
+    /// `true` or `false`.
     Flag,
     /// A whole number in a range, bounds included.
     Number(u64, u64),
@@ -60,13 +70,33 @@ pub(super) const KEYS: &[Key] = &[
     key("onTimeout", "AEGIS_ON_TIMEOUT", Kind::Text),
     users("host", "AEGIS_HOST", Kind::Text),
     users("port", "AEGIS_PORT", Kind::Number(0, 65_535)),
-    users("authToken", "AEGIS_AUTH_TOKEN", Kind::Text),
+    users("authToken", "AEGIS_AUTH_TOKEN", Kind::Secret),
     users("allowedHosts", "AEGIS_ALLOWED_HOSTS", Kind::Names),
     users("tmuxSession", "AEGIS_TMUX_SESSION", Kind::Text),
     users("browserPath", "AEGIS_BROWSER_PATH", Kind::Path),
     users("browserReach", "AEGIS_BROWSER_REACH", Kind::Text),
     users("permissionPolicy", "AEGIS_PERMISSION_POLICY", Kind::Policy),
     key("elicit", "AEGIS_ELICIT", Kind::Flag),
+    users("webhooks", "AEGIS_WEBHOOKS", Kind::Webhooks),
+    users("tgToken", "AEGIS_TG_TOKEN", Kind::Secret),
+    users("tgGroup", "AEGIS_TG_GROUP", Kind::Integer),
+    users("tgAllowedUsers", "AEGIS_TG_ALLOWED_USERS", Kind::Users),
+    users("tgEvents", "AEGIS_TG_EVENTS", Kind::Topics),
+    users("tgApiUrl", "AEGIS_TG_API_URL", Kind::Text),
+    users("slackWebhookUrl", "AEGIS_SLACK_WEBHOOK_URL", Kind::Secret),
+    users("slackEvents", "AEGIS_SLACK_EVENTS", Kind::Topics),
+    users("email.host", "AEGIS_EMAIL_HOST", Kind::Text),
+    users("email.port", "AEGIS_EMAIL_PORT", Kind::Number(1, 65_535)),
+    users("email.user", "AEGIS_EMAIL_USER", Kind::Text),
+    users("email.pass", "AEGIS_EMAIL_PASS", Kind::Secret),
+    users("email.from", "AEGIS_EMAIL_FROM", Kind::Text),
+    users("email.to", "AEGIS_EMAIL_TO", Kind::Text),
+    users("email.secure", "AEGIS_EMAIL_SECURE", Kind::Flag),
+    users("email.events", "AEGIS_EMAIL_EVENTS", Kind::Topics),
+    users("alerting.webhooks", "AEGIS_ALERT_WEBHOOKS", Kind::Webhooks),
+    users("alerting.failureThreshold", "AEGIS_ALERT_FAILURE_THRESHOLD", Kind::Number(1, 1000)),
+    users("alerting.cooldownMs", "AEGIS_ALERT_COOLDOWN_MS", Kind::Number(1000, 86_400_000)),
+    users("caFile", "AEGIS_CA_FILE", Kind::Path),
     key("logLevel", "AEGIS_LOG", Kind::Text),
 ];
 

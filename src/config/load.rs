@@ -9,8 +9,8 @@ use serde::Deserialize as _;
 use serde_json::{Map, Value};
 
 use super::keys::{KEYS, Key, Kind, nearest};
-use super::{Config, ConfigError};
-use crate::domain::Policy;
+use super::{Config, ConfigError, Webhook};
+use crate::domain::{Policy, Topic};
 
 type Object = Map<String, Value>;
 
@@ -89,7 +89,8 @@ impl Config {
         for key in KEYS {
             let Some(raw) = sources.env.get(key.variable).filter(|raw| !raw.is_empty()) else { continue };
             let origin = Origin::Environment(key.variable);
-            let value = from_variable(key, raw).ok_or_else(|| bad(key, &origin, &raw.to_string_lossy()))?;
+            let value = from_variable(key, raw)
+                .ok_or_else(|| bad(key, &origin, &shown(key, || raw.to_string_lossy().into_owned())))?;
             merged.set(key, value, &origin, &sources.cwd)?;
         }
         Ok(Loaded { config: merged.config, origins: merged.origins })
@@ -174,11 +175,17 @@ fn from_variable(key: &Key, raw: &OsStr) -> Option<Value> {
             .filter(|path| !path.as_os_str().is_empty())
             .map(|path| path.to_str().map(Value::from))
             .collect::<Option<Value>>()?,
-        Kind::Names => {
-            raw.to_str()?.split(',').map(str::trim).filter(|name| !name.is_empty()).map(Value::from).collect()
-        }
+        Kind::Names => parts(raw.to_str()?).map(Value::from).collect(),
         Kind::Number(..) => raw.to_str()?.trim().parse::<u64>().ok()?.into(),
-        Kind::Path | Kind::Program | Kind::Text => raw.to_str()?.into(),
+        Kind::Path | Kind::Program | Kind::Text | Kind::Secret => raw.to_str()?.into(),
+        Kind::Integer => raw.to_str()?.trim().parse::<i64>().ok()?.into(),
+        Kind::Users => parts(raw.to_str()?)
+            .map(|part| part.parse::<i64>().ok().map(Value::from))
+            .collect::<Option<Value>>()?,
+        Kind::Topics | Kind::Webhooks => match raw.to_str()?.trim() {
+            json if json.starts_with('[') => serde_json::from_str(json).ok()?,
+            list => parts(list).map(Value::from).collect(),
+        },
         Kind::Policy => serde_json::from_str(raw.to_str()?).ok()?,
         Kind::Flag => match raw.to_str()?.trim() {
             "true" | "1" => true.into(),
@@ -186,6 +193,18 @@ fn from_variable(key: &Key, raw: &OsStr) -> Option<Value> {
             _ => return None,
         },
     })
+}
+
+fn parts(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim).filter(|part| !part.is_empty())
+}
+
+/// A value as an error may tell it.
+fn shown(key: &Key, value: impl FnOnce() -> String) -> String {
+    match key.kind {
+        Kind::Secret | Kind::Webhooks => "a value that is not shown".into(),
+        _ => value(),
+    }
 }
 
 /// The values so far, and where they come from.
@@ -205,26 +224,29 @@ impl Merged<'_> {
         origin: &Origin,
         base: &Path,
     ) -> Result<(), ConfigError> {
-        let shown = value.to_string();
+        let shown = shown(key, || value.to_string());
         let good = match key.kind {
             Kind::Number(min, max) => value.as_u64().is_some_and(|number| (min..=max).contains(&number)),
             Kind::Names => value.as_array().is_some_and(|names| names.iter().all(is_name)),
             // An empty path would be the base directory itself, which nobody means.
             Kind::Path | Kind::Program | Kind::Text => value.as_str() != Some(""),
+            Kind::Secret => value.as_str().is_some_and(|text| !text.is_empty()),
+            Kind::Users => value.as_array().is_some_and(|users| users.iter().all(Value::is_i64)),
+            Kind::Integer => value.is_i64(),
             Kind::Paths => value.as_array().is_some_and(|paths| !paths.contains(&Value::from(""))),
             Kind::Flag => value.is_boolean(),
             // What is wrong with which rule is told below.
-            Kind::Policy => true,
+            Kind::Policy | Kind::Webhooks | Kind::Topics => true,
         };
-        if let Kind::Policy = key.kind
-            && let Err(what) = check_policy(&value)
-        {
-            return Err(ConfigError::BadValue {
-                key: key.name.into(),
-                origin: origin.clone(),
-                value: shown,
-                expected: format!("a list of rules ({what})"),
-            });
+        let closer = match key.kind {
+            Kind::Policy => check_policy(&value).map_err(|what| format!("a list of rules ({what})")),
+            Kind::Webhooks => check_webhooks(&value).map_err(|what| format!("a list of webhooks ({what})")),
+            Kind::Topics => check_topics(&value).map_err(|what| format!("a list of events ({what})")),
+            _ => Ok(()),
+        };
+        if let Err(expected) = closer {
+            let (key, origin) = (key.name.into(), origin.clone());
+            return Err(ConfigError::BadValue { key, origin, value: shown, expected });
         }
         if !good {
             return Err(bad(key, origin, &shown));
@@ -277,6 +299,31 @@ fn check_policy(value: &Value) -> Result<(), String> {
     Policy::deserialize(value).map_err(|error| error.to_string())?.check()
 }
 
+/// What is wrong with which webhook; never with what stands in it.
+fn check_webhooks(value: &Value) -> Result<(), String> {
+    let Some(list) = value.as_array() else { return Err("each an address or an object".into()) };
+    list.iter().enumerate().try_for_each(|(at, value)| {
+        let found = Webhook::deserialize(value).map_err(|error| without_values(&error.to_string()));
+        found.and_then(|webhook| webhook.check()).map_err(|what| format!("number {}: {what}", at + 1))
+    })
+}
+
+/// A message of the types without the value that it quotes: that may be a secret.
+fn without_values(message: &str) -> String {
+    match (message.strip_prefix("invalid "), message.rsplit_once(", expected ")) {
+        (Some(_), Some((_, expected))) => format!("a value is not what is expected: {expected}"),
+        _ => message.to_owned(),
+    }
+}
+
+fn check_topics(value: &Value) -> Result<(), String> {
+    let Some(list) = value.as_array() else { return Err("by their names".into()) };
+    list.iter().try_for_each(|value| match value.as_str() {
+        Some(name) => name.parse::<Topic>().map(drop).map_err(|error| error.to_string()),
+        None => Err("by their names".into()),
+    })
+}
+
 fn is_name(value: &Value) -> bool {
     value.as_str().is_some_and(|name| !name.is_empty() && !name.contains(['=', '\0', ',']))
 }
@@ -298,6 +345,11 @@ fn expected(key: &Key, said: Option<&str>) -> String {
         Kind::Paths => "a list of paths".into(),
         Kind::Names => "a list of variable names".into(),
         Kind::Policy => "a list of rules, as JSON".into(),
+        Kind::Secret => "a text that is not empty".into(),
+        Kind::Webhooks => "addresses separated by commas, or a JSON array".into(),
+        Kind::Topics => "events separated by commas, or a JSON array".into(),
+        Kind::Users => "numbers separated by commas".into(),
+        Kind::Integer => "a whole number".into(),
         Kind::Flag => "true or false".into(),
         // The types' own list of words: "unknown variant `x`, expected one of `a`, `b`".
         Kind::Text => match said.and_then(|said| said.rsplit_once(", expected ")) {

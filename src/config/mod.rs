@@ -3,6 +3,7 @@
 //! The only reader of settings: everything comes in as [`Sources`], and the rest of Aegis receives values, never
 //! variables. [`Config`] is what can be set, [`Config::load`] where it comes from, [`Paths`] where things lie.
 
+mod channels;
 mod dirs;
 mod error;
 mod keys;
@@ -10,6 +11,7 @@ mod load;
 mod model;
 mod paths;
 
+pub use channels::{Alerting, Email, LONGEST_TIMEOUT_MS, Webhook};
 pub use dirs::{DirError, private_dir};
 pub use error::ConfigError;
 pub use load::{Loaded, Origin, Sources};

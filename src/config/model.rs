@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{PermissionMode, Policy, Secret};
+use super::channels::{Alerting, Email, Webhook};
+use crate::domain::{PermissionMode, Policy, Secret, Topic};
 
 /// The configuration of Aegis: `--config FILE`, else `aegis.config.json` in the working directory over
 /// `~/.aegis/config.json`; variables `AEGIS_…` override it. Relative paths count from the file's directory, `~/`
 /// is the home directory. A file in the working directory may come with a project, so it cannot set `stateDir`,
 /// `runtimeDir`, `claudePath`, `trustedRoots`, `allowedRoots`, `passEnv`, `permissionMode`, `permissionPolicy`, `host`,
-/// `port`, `authToken`, `allowedHosts`, `tmuxSession`, `browserPath` and `browserReach`.
+/// `port`, `authToken`, `allowedHosts`, `tmuxSession`, `browserPath`, `browserReach` and nothing about channels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Config {
@@ -77,6 +78,32 @@ pub struct Config {
     /// Whether the MCP server also puts what sessions ask to the person in front of its host, as forms, where the host
     /// has them; the same as `--elicit`. `AEGIS_ELICIT`, `true` or `false`.
     pub elicit: bool,
+    /// Who is told what happens. `AEGIS_WEBHOOKS`, addresses separated by commas, or all of it as a JSON array.
+    pub webhooks: Vec<Webhook>,
+    /// The Telegram bot's token. `AEGIS_TG_TOKEN`.
+    pub tg_token: Option<Secret>,
+    /// The Telegram group, a forum in which the bot is an administrator. `AEGIS_TG_GROUP`.
+    pub tg_group: Option<i64>,
+    /// Whose words and taps count there, by their numbers; nobody's unless set. `AEGIS_TG_ALLOWED_USERS`, separated by
+    /// commas.
+    pub tg_allowed_users: Vec<i64>,
+    /// Which events are told there; all that concern a person unless set. `AEGIS_TG_EVENTS`, as a JSON array or separated
+    /// by commas.
+    pub tg_events: Vec<Topic>,
+    /// The Bot API's address, for servers of one's own; Telegram's unless set. `AEGIS_TG_API_URL`.
+    pub tg_api_url: Option<String>,
+    /// Slack's incoming webhook. `AEGIS_SLACK_WEBHOOK_URL`.
+    pub slack_webhook_url: Option<Secret>,
+    /// Which events are told there; all that concern a person unless set. `AEGIS_SLACK_EVENTS`, as a JSON array or
+    /// separated by commas.
+    pub slack_events: Vec<Topic>,
+    /// Mail.
+    pub email: Email,
+    /// Alerts.
+    pub alerting: Alerting,
+    /// Certificate authorities beside those that browsers trust, as PEM, for what is sent to channels.
+    /// `AEGIS_CA_FILE`.
+    pub ca_file: Option<PathBuf>,
     /// How much is logged, on standard error. `AEGIS_LOG`.
     pub log_level: LogLevel,
 }
@@ -192,6 +219,17 @@ impl Default for Config {
             browser_path: None,
             browser_reach: BrowserReach::default(),
             elicit: false,
+            webhooks: Vec::new(),
+            tg_token: None,
+            tg_group: None,
+            tg_allowed_users: Vec::new(),
+            tg_events: Vec::new(),
+            tg_api_url: None,
+            slack_webhook_url: None,
+            slack_events: Vec::new(),
+            email: Email::default(),
+            alerting: Alerting::default(),
+            ca_file: None,
             log_level: LogLevel::default(),
         }
     }

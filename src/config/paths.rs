@@ -27,6 +27,10 @@ pub struct Paths {
     pub steward_lock: PathBuf,
     /// Written whenever a pipeline was, for those who watch it.
     pub pipelines_mark: PathBuf,
+    /// Written whenever there may be something to tell, for the channels.
+    pub outbox_mark: PathBuf,
+    /// Whose lock on a file in it is held runs that channel.
+    pub channels_dir: PathBuf,
     /// What tools keep between sessions.
     pub data_dir: PathBuf,
     /// The sockets of this state directory's sessions.
@@ -75,6 +79,8 @@ impl Paths {
             sessions_dir: state_dir.join("sessions"),
             steward_lock: state_dir.join("steward.lock"),
             pipelines_mark: state_dir.join("pipelines.changed"),
+            outbox_mark: state_dir.join("outbox.changed"),
+            channels_dir: state_dir.join("channels"),
             data_dir: state_dir.join("data"),
             socket_dir,
             state_dir,
@@ -100,7 +106,7 @@ impl Paths {
     /// [`PathsError::Directory`] if one cannot be made, is a symbolic link, or belongs to somebody else; those for
     /// sockets also if they stand open to others.
     pub fn create(&self) -> Result<(), PathsError> {
-        for path in [&self.state_dir, &self.sessions_dir, &self.data_dir] {
+        for path in [&self.state_dir, &self.sessions_dir, &self.data_dir, &self.channels_dir] {
             private_dir(path)?;
         }
         if let Some(root) = self.socket_dir.parent() {

@@ -59,6 +59,8 @@ pub enum ErrorCode {
     NoSuchKey,
     /// No template has this id or name.
     NoSuchTemplate,
+    /// The configuration names no such channel.
+    NoSuchChannel,
     /// A variable of the template has no value.
     MissingVariable,
     /// The idempotency key was used for something else.
@@ -112,6 +114,7 @@ impl ErrorCode {
             Self::AmbiguousPipeline => "ambiguous_pipeline",
             Self::NoSuchKey => "no_such_key",
             Self::NoSuchTemplate => "no_such_template",
+            Self::NoSuchChannel => "no_such_channel",
             Self::MissingVariable => "missing_variable",
             Self::KeyReused => "key_reused",
             Self::OwnSession => "own_session",
@@ -156,6 +159,7 @@ impl ErrorCode {
             Self::AmbiguousPipeline => "give the id, or more characters of it; details lists them",
             Self::NoSuchKey => "state_set makes it",
             Self::NoSuchTemplate => "`aegis template list` shows them",
+            Self::NoSuchChannel => "`aegis channels list` shows them",
             Self::MissingVariable => "give each variable a value in templateVariables",
             Self::KeyReused => "use a new idempotencyKey for a new request",
             Self::OwnSession => "a person or the session's creator has to do this",

@@ -76,6 +76,11 @@ id_type! {
 }
 
 id_type! {
+    /// Names one delivery of a notice to a channel, through every repeat.
+    pub struct DeliveryId;
+}
+
+id_type! {
     /// Names one life of a holder; sequence numbers count within it.
     pub struct Epoch;
 }

@@ -15,6 +15,8 @@ mod id;
 mod memory;
 mod message;
 mod nearest;
+mod notice;
+mod outbox;
 mod pipeline;
 mod policy;
 mod receipt;
@@ -31,10 +33,15 @@ pub use ask::{Answer, Ask, AskKind, AskVia, How, Question, Remember, Resolution,
 pub use error::{ErrorCode, OpError};
 pub use event::{Action, Event, EventData, Position};
 pub use evidence::{Confidence, Evidence, Source, StatusReport};
-pub use id::{AskId, ConversationId, Epoch, PipelineId, ReceiptId, SessionId, TemplateId};
+pub use id::{AskId, ConversationId, DeliveryId, Epoch, PipelineId, ReceiptId, SessionId, TemplateId};
 pub use memory::{KeyError, LONGEST_LIFE, LONGEST_VALUE, MemoryEntry, MemoryKey, before_prompt};
 pub use message::{ContentType, Message, MessagePage, MessageQuery, Role};
 pub use nearest::nearest;
+pub use notice::{
+    About, LONGEST_DETAIL, NOBODY_ANSWERED, NoSuchTopic, Notice, NoticeSession, OpenAsk, SettledAsk, Topic,
+    cut, how,
+};
+pub use outbox::{Attempt, AttemptOutcome, ChannelRow, OutboxEntry, OutboxState};
 pub use pipeline::{
     FailureKind, Pipeline, PipelineEvent, PipelineSpec, PipelineStatus, PlanError, Stage, StageEvent,
     StageFailure, StageState, StepSpec,

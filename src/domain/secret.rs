@@ -1,24 +1,27 @@
-//! Text that must not be shown.
+//! Texts that are used and never shown.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
 
-/// A token or password. It is shown and serialised as asterisks.
-#[derive(Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+/// What stands in place of a secret wherever it would be shown.
+const HIDDEN: &str = "[REDACTED]";
+
+/// A token, password or address that gives access. It is read from the configuration and shows as `[REDACTED]`.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
-#[schemars(inline)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes the text.
+    /// Takes a text as a secret.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// Gives the text, for whoever must compare or send it.
+    /// Gives the text, for whoever has to present it.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
@@ -27,13 +30,27 @@ impl Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("********")
+        f.write_str(HIDDEN)
     }
 }
 
 impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str("********")
+        serializer.serialize_str(HIDDEN)
+    }
+}
+
+impl JsonSchema for Secret {
+    fn schema_name() -> Cow<'static, str> {
+        "Secret".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "writeOnly": true})
     }
 }
 
@@ -42,10 +59,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_never_shown() {
-        let secret = Secret::new("hush");
-        assert_eq!(format!("{secret:?}"), "********");
-        assert_eq!(serde_json::to_string(&secret).unwrap(), "\"********\"");
-        assert_eq!(secret.reveal(), "hush");
+    fn a_secret_is_read_and_never_shown() {
+        let secret: Secret = serde_json::from_str("\"canary\"").unwrap();
+        assert_eq!(secret.reveal(), "canary");
+        let shown = format!("{secret:?}{}", serde_json::to_string(&secret).unwrap());
+        assert!(!shown.contains("canary"), "{shown}");
     }
 }

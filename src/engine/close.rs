@@ -9,7 +9,9 @@ use std::io;
 use std::time::Duration;
 
 use super::Engine;
+use super::changes::tell;
 use super::link::outline;
+use super::steward::{Copied, copy};
 use crate::domain::{
     Ask, AskId, Confidence, EndCause, Ending, Epoch, ErrorCode, Event, EventData, How, OpError, Outcome,
     Receipt, ReceiptId, ReceiptState, Resolution, Session, SessionStatus, Source, StatusReport, StatusWord,
@@ -56,8 +58,14 @@ impl Engine {
             }
         };
         let _ = fs::remove_file(&row.socket);
-        let record = session.clone();
-        self.db(move |store| store.set_ended(id, &record)).await?;
+        let (record, ended) = (session.clone(), row.clone());
+        self.db(move |store| {
+            // Whoever looks for what is still to be copied looks at live sessions.
+            copy(store, &ended, Copied::default())?;
+            store.set_ended(id, &record)
+        })
+        .await?;
+        tell(&self.paths.outbox_mark);
         Ok(Some(session))
     }
 }

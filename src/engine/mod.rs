@@ -5,6 +5,8 @@
 //! them is the [`steward`], which also runs pipelines.
 
 mod attach;
+mod changes;
+mod channels;
 mod close;
 mod create;
 mod cursor;
@@ -48,6 +50,7 @@ use crate::domain::{ErrorCode, OpError, SessionId};
 use crate::holder::{self, Archive, HolderClient};
 use crate::store::{Store, StoreError};
 
+pub use changes::Changes;
 pub use news::{News, NewsReader};
 pub use pipeline::{NewPipeline, NewStep, PipelineQuery};
 pub use repository::{Project, Repository};

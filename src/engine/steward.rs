@@ -1,30 +1,28 @@
-//! The steward: one server at a time copies journals into the store, closes sessions whose holder vanished, and runs
-//! pipelines.
+//! The steward: one server at a time copies journals into the store, from which channels tell, closes sessions whose
+//! holder vanished, and runs pipelines.
 //!
 //! Which server is decided by a lock on a file, never by a process id: the lock frees itself when its process dies,
 //! and the next in line has it at once.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::Duration;
 
 use notify::RecursiveMode;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 
 use super::link::launching;
-use super::{Engine, fs_watch, pipeline};
+use super::{Engine, changes, fs_watch, pipeline};
 use crate::domain::{OpError, SessionId};
 use crate::fault;
 use crate::holder::client::ANSWERS_WITHIN;
 use crate::holder::{HolderClient, SessionDir, journal};
-use crate::store::{SessionRow, Store, StoreError};
+use crate::store::{SessionRow, Store, StoreError, wait_for_lock};
 
 /// No steward runs in this process.
 pub(super) const NOWHERE: u8 = 0;
@@ -38,7 +36,7 @@ const GATHER: Duration = Duration::from_millis(50);
 
 /// Becomes the steward as soon as nobody else is, and serves until the future is dropped.
 pub async fn serve(engine: Arc<Engine>) {
-    let lock = match wait_for_lock(&engine.paths.steward_lock).await {
+    let lock = match wait_for_lock(&engine.paths.steward_lock, "steward-lock").await {
         Ok(lock) => lock,
         Err(error) => {
             tracing::error!(%error, "this server cannot become the steward");
@@ -56,17 +54,6 @@ pub async fn serve(engine: Arc<Engine>) {
     }
     engine.steward.store(NOWHERE, Ordering::Release);
     drop((beside, lock));
-}
-
-/// Waits for the lock on a thread of its own: the system wakes exactly one of those who wait.
-async fn wait_for_lock(path: &Path) -> io::Result<File> {
-    let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(path)?;
-    let (got, wait) = oneshot::channel();
-    thread::Builder::new().name("steward-lock".into()).stack_size(64 << 10).spawn(move || {
-        let result = file.lock().map(|()| file);
-        let _ = got.send(result);
-    })?;
-    wait.await.map_err(io::Error::other)?
 }
 
 async fn tend(engine: &Arc<Engine>) -> io::Result<()> {
@@ -91,17 +78,24 @@ async fn tend(engine: &Arc<Engine>) -> io::Result<()> {
                     }
                 }
                 guards.retain(|_, guard| !guard.is_finished());
+                let mut news = false;
                 for row in rows {
                     let known = copied.remove(&row.spec.id).unwrap_or_default();
                     let (id, store) = (row.spec.id, engine.store.clone());
                     let result = tokio::task::spawn_blocking(move || copy(store.as_ref(), &row, known)).await;
                     match result.map_err(io::Error::other) {
-                        Ok(Ok(known)) => drop(copied.insert(id, known)),
+                        Ok(Ok(known)) => {
+                            news |= known.fresh;
+                            copied.insert(id, known);
+                        }
                         Ok(Err(error)) => {
                             tracing::warn!(%error, session = %id, "a journal could not be copied")
                         }
                         Err(error) => tracing::warn!(%error, session = %id, "a journal could not be copied"),
                     }
+                }
+                if news {
+                    changes::tell(&engine.paths.outbox_mark);
                 }
             }
             Err(error) => tracing::warn!(%error, "the steward could not read the store"),
@@ -120,6 +114,8 @@ async fn tend(engine: &Arc<Engine>) -> io::Result<()> {
 pub(super) struct Copied {
     path: PathBuf,
     len: u64,
+    /// Whether the last look brought something.
+    fresh: bool,
 }
 
 /// Copies what a journal has gained. Events that are there already stay as they are.
@@ -127,20 +123,22 @@ pub(super) fn copy(store: &dyn Store, row: &SessionRow, known: Copied) -> Result
     let path = SessionDir::new(&row.session_dir).journal();
     let len = fs::metadata(&path).map_or(0, |meta| meta.len());
     if known.path == path && known.len == len {
-        return Ok(known);
+        return Ok(Copied { fresh: false, ..known });
     }
+    let mut fresh = false;
     loop {
         let after = store.last_position(row.spec.id)?;
         let events = journal::read(&path, after, BATCH).unwrap_or_default();
         if events.is_empty() {
-            return Ok(Copied { path, len });
+            return Ok(Copied { path, len, fresh });
         }
         fault::point("steward.read");
         let copied = store.ingest(&events, None)?;
         fault::point("steward.copied");
         if copied == 0 {
-            return Ok(Copied { path, len });
+            return Ok(Copied { path, len, fresh });
         }
+        fresh = true;
     }
 }
 
@@ -157,6 +155,7 @@ async fn guard(engine: Arc<Engine>, row: SessionRow, wake: mpsc::Sender<()>) {
             engine.observe(&row, ANSWERS_WITHIN).await?;
         }
         let _ = tokio::task::spawn_blocking(move || copy(store.as_ref(), &ended, Copied::default())).await;
+        changes::tell(&engine.paths.outbox_mark);
         Ok(())
     }
     .await;

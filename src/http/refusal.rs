@@ -180,7 +180,8 @@ fn status(code: ErrorCode) -> (StatusCode, Option<&'static str>) {
         | E::NoSuchConversation
         | E::NoSuchPipeline
         | E::NoSuchKey
-        | E::NoSuchTemplate => (StatusCode::NOT_FOUND, None),
+        | E::NoSuchTemplate
+        | E::NoSuchChannel => (StatusCode::NOT_FOUND, None),
         E::AmbiguousSession
         | E::NameTaken
         | E::SessionBlocked

@@ -25,9 +25,7 @@ type Answer = Result<CallToolResponse, ErrorData>;
 
 fn door() -> McpDoor {
     let caller = Caller { surface: "mcp".into(), inside: None };
-    let browser = crate::browser::Browser::new(None, "", crate::domain::Reach::default());
-    let aegis = Aegis::new(Arc::new(crate::engine::testing::engine()), Arc::new(browser));
-    McpDoor::new(aegis, caller, ToolSet::Full)
+    McpDoor::new(Aegis::new(Arc::new(crate::engine::testing::engine())), caller, ToolSet::Full)
 }
 
 fn with_tool<F>(door: McpDoor, name: &'static str, call: F) -> McpDoor

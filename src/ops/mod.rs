@@ -6,6 +6,8 @@
 mod ask;
 mod batch;
 mod catalogue;
+mod channels;
+mod chat;
 mod live;
 mod memory;
 mod pipeline;
@@ -22,6 +24,7 @@ mod watch;
 use std::sync::Arc;
 
 use crate::browser::Browser;
+use crate::channel::Channels;
 use crate::domain::{ErrorCode, OpError, SessionId};
 use crate::engine::Engine;
 
@@ -29,6 +32,11 @@ pub use crate::engine::{Attachment, News, NewsReader, Project, Repository, Roste
 pub use ask::{ApprovePermission, RejectPermission};
 pub use batch::{BatchCreateSessions, BatchItem, BatchResult, Failure, SessionsCreated};
 pub use catalogue::{Door, OPS, Op};
+pub use channels::{
+    AlertsTested, ChannelHealthView, ChannelInfo, ChannelRef, ChannelTested, DeadLetter, DeliveryView,
+    RefusalView, Retried, RetryDeliveries,
+};
+pub use chat::ChatSessions;
 pub use live::AnswerAsk;
 pub use memory::{ListState, SetState, StateDeleted, StateList, StateRef};
 pub use pipeline::{CreatePipeline, ListPipelines, PipelineList, PipelineRef, PipelineStep};
@@ -59,14 +67,29 @@ pub struct Caller {
 #[derive(Clone)]
 pub struct Aegis {
     engine: Arc<Engine>,
-    browser: Arc<Browser>,
+    browser: Option<Arc<Browser>>,
+    channels: Option<Arc<Channels>>,
 }
 
 impl Aegis {
-    /// Builds the operations over an engine and a browser.
+    /// Builds the operations over an engine.
     #[must_use]
-    pub fn new(engine: Arc<Engine>, browser: Arc<Browser>) -> Self {
-        Self { engine, browser }
+    pub fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, browser: None, channels: None }
+    }
+
+    /// The same with what takes pictures of pages.
+    #[must_use]
+    pub fn with_browser(mut self, browser: Arc<Browser>) -> Self {
+        self.browser = Some(browser);
+        self
+    }
+
+    /// The same with the channels of the configuration.
+    #[must_use]
+    pub fn with_channels(mut self, channels: Arc<Channels>) -> Self {
+        self.channels = Some(channels);
+        self
     }
 
     /// Finds the session and refuses if the caller runs inside it or below it: nobody approves their own asks.

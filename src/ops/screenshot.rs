@@ -63,7 +63,11 @@ impl Aegis {
             return Err(invalid("width is from 1 to 7680, height from 1 to 4320".into()));
         }
         let shot = Shot { url, full_page: req.full_page.unwrap_or(false), width, height };
-        let picture = self.browser.take(&shot).await.map_err(failure)?;
+        let picture = match &self.browser {
+            Some(browser) => browser.take(&shot).await,
+            None => Err(ShotError::NoBrowser),
+        };
+        let picture = picture.map_err(failure)?;
         Ok(ScreenshotTaken {
             screenshot: picture.png,
             mime_type: "image/png".into(),

@@ -73,7 +73,7 @@ pub struct ServerHealth {
     pub steward: StewardPlace,
     /// The store.
     pub store: StoreHealth,
-    /// Channels that tell people; none are configured yet.
+    /// Channels that tell people, by their names.
     pub channels: Vec<String>,
     /// The doors that are open: `mcp`, `cli`.
     pub doors: Vec<String>,
@@ -115,7 +115,7 @@ impl Aegis {
             claude,
             steward: place(state.steward_here),
             store: StoreHealth { ok: state.store_ok, kind: "sqlite".into(), state_dir: state.state_dir },
-            channels: Vec::new(),
+            channels: self.channels.iter().flat_map(|all| all.list()).map(|channel| channel.name).collect(),
             doors: vec![caller.surface.clone()],
         })
     }

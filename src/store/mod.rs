@@ -1,5 +1,5 @@
 //! What survives: sessions, their events, the keys of their creation; pipelines ([`PipelineStore`]), the memory
-//! ([`MemoryStore`]) and templates ([`TemplateStore`]).
+//! ([`MemoryStore`]), templates ([`TemplateStore`]), and what channels tell ([`OutboxStore`], [`ChatStore`]).
 //!
 //! [`Store`] is the contract and `tests/store` its conformance test; [`SqliteStore`] is the one that needs no
 //! set-up. Any number of processes open the same store at once. Nothing here knows a running session: status
@@ -7,7 +7,9 @@
 //! them on a blocking pool.
 
 mod error;
+mod lock;
 mod memory;
+mod outbox;
 mod pipelines;
 mod sqlite;
 mod templates;
@@ -16,7 +18,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use error::StoreError;
+pub use lock::wait_for_lock;
 pub use memory::MemoryStore;
+pub use outbox::{
+    ChannelHealth, ChatAsk, ChatButton, ChatStore, Derive, KEPT, KEPT_REFUSALS, MOST_PENDING, OutboxStore,
+    Refusal, TakenIn,
+};
 pub use pipelines::{PipelineClaim, PipelineRow, PipelineStore};
 pub use sqlite::SqliteStore;
 pub use templates::TemplateStore;
@@ -84,7 +91,7 @@ pub struct IngestMark {
 ///
 /// Every method can fail with [`StoreError::Unavailable`], [`StoreError::Busy`] or [`StoreError::Corrupt`]; what
 /// else it can fail with stands at the method. A method that fails has changed nothing.
-pub trait Store: MemoryStore + PipelineStore + TemplateStore {
+pub trait Store: ChatStore + MemoryStore + OutboxStore + PipelineStore + TemplateStore {
     /// Adds a session. Survives a loss of power.
     ///
     /// # Errors

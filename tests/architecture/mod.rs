@@ -9,7 +9,7 @@ const LAYERS: &[&[&str]] = &[
     &["mcp", "http", "cli", "viewers"],
     &["rehearsal"],
     &["ops"],
-    &["engine", "access", "browser"],
+    &["engine", "access", "channel", "browser"],
     &["holder", "store"],
     &["claude"],
     &["term", "wire", "config"],

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use aegis::config::{Config, ConfigError, Loaded, LogLevel, OnTimeout, Origin, Sources};
-use aegis::domain::PermissionMode;
+use aegis::domain::{PermissionMode, Topic};
 use rstest::rstest;
 use tempfile::TempDir;
 
@@ -86,6 +86,8 @@ fn environment_wins_over_file_over_default_key_by_key() {
 #[case::secrets("passEnv", r#"["TOKEN"]"#, "AEGIS_PASS_ENV")]
 #[case::records("stateDir", r#""state""#, "AEGIS_STATE_DIR")]
 #[case::sockets("runtimeDir", r#""run""#, "AEGIS_RUNTIME_DIR")]
+#[case::receivers("webhooks", r#"["https://a.example"]"#, "AEGIS_WEBHOOKS")]
+#[case::bots("tgToken", r#""1:a""#, "AEGIS_TG_TOKEN")]
 fn a_project_cannot_choose_what_sessions_may_do(
     #[case] key: &str,
     #[case] value: &str,
@@ -207,4 +209,70 @@ fn a_text_is_no_list() {
     place.write("home/.aegis/config.json", r#"{"trustedRoots": "/a"}"#);
     let message = place.load(&[]).unwrap_err().to_string();
     assert!(message.ends_with(r#"config.json is "/a"; expected a list of paths"#), "{message}");
+}
+
+#[test]
+fn channels_are_read_from_variables() {
+    let config = Place::new()
+        .load(&[
+            ("AEGIS_WEBHOOKS", "https://a.example/x, https://b.example"),
+            ("AEGIS_TG_TOKEN", "1:a"),
+            ("AEGIS_TG_GROUP", "-100123"),
+            ("AEGIS_TG_ALLOWED_USERS", "1, 22"),
+            ("AEGIS_TG_EVENTS", "status.stall,session.ended"),
+            ("AEGIS_SLACK_EVENTS", r#"["status.dead"]"#),
+            ("AEGIS_EMAIL_PORT", "465"),
+            ("AEGIS_EMAIL_SECURE", "true"),
+            (
+                "AEGIS_ALERT_WEBHOOKS",
+                r#"[{"url": "http://localhost:1/", "allowLoopback": true, "timeoutMs": 9}]"#,
+            ),
+        ])
+        .unwrap()
+        .config;
+    let urls: Vec<_> = config.webhooks.iter().map(|webhook| webhook.url.reveal()).collect();
+    assert_eq!(urls, ["https://a.example/x", "https://b.example"]);
+    assert_eq!(config.webhooks[0].timeout_ms, 5000);
+    assert_eq!((config.tg_group, config.tg_allowed_users), (Some(-100_123), vec![1, 22]));
+    assert_eq!(config.tg_events, [Topic::StatusStall, Topic::SessionEnded]);
+    assert_eq!(config.slack_events, [Topic::StatusDead]);
+    assert_eq!((config.email.port, config.email.secure), (465, true));
+    assert_eq!(config.alerting.webhooks[0].timeout_ms, 9);
+    assert!(!format!("{:?}", config.tg_token).contains("1:a"));
+}
+
+#[rstest]
+#[case::plain(r#"["http://a.example/canary"]"#, "number 1: its url must begin with https://")]
+#[case::loopback(
+    "https://127.0.0.1/canary",
+    "number 1: its url is on this machine; allowLoopback permits that"
+)]
+#[case::mapped("https://[::ffff:127.0.0.1]/canary", "allowLoopback permits that")]
+#[case::no_address("canary", "number 1: its url is no address: relative URL without a base")]
+#[case::secret(
+    r#"[{"url": "https://a.example", "secret": 12345678}]"#,
+    "a value is not what is expected: a string"
+)]
+#[case::key(r#"[{"url": "https://a.example", "sekret": "canary"}]"#, "unknown field `sekret`")]
+#[case::event(r#"[{"url": "https://a.example/canary", "events": ["status.idel"]}]"#, "status.idle")]
+#[case::header(r#"[{"url": "https://a.example", "headers": {"A b": "canary"}}]"#, "which cannot be sent")]
+#[case::time(r#"[{"url": "https://a.example/canary", "timeoutMs": 0}]"#, "timeoutMs must be from 1 to 60000")]
+fn a_bad_webhook_is_told_without_its_secrets(#[case] value: &str, #[case] part: &str) {
+    let message = Place::new().load(&[("AEGIS_WEBHOOKS", value)]).unwrap_err().to_string();
+    assert!(
+        message.starts_with("AEGIS_WEBHOOKS is a value that is not shown; expected a list of webhooks"),
+        "{message}"
+    );
+    assert!(message.contains(part), "{message}");
+    assert!(!message.contains("canary") && !message.contains("12345678"), "{message}");
+}
+
+#[rstest]
+#[case::event("AEGIS_TG_EVENTS", "status.idel", "did you mean \"status.idle\"?")]
+#[case::user("AEGIS_TG_ALLOWED_USERS", "ada", "numbers separated by commas")]
+#[case::group("AEGIS_TG_GROUP", "ada", "a whole number")]
+#[case::flag("AEGIS_EMAIL_SECURE", "yes", "true or false")]
+fn a_bad_setting_of_a_channel_is_told(#[case] variable: &str, #[case] value: &str, #[case] part: &str) {
+    let message = Place::new().load(&[(variable, value)]).unwrap_err().to_string();
+    assert!(message.contains(part), "{message}");
 }

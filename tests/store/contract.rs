@@ -13,8 +13,17 @@ use super::{at, events, last, open, pipeline, row};
 
 #[test]
 fn sqlite_keeps_the_contract() {
-    let parts: [fn(&dyn Store); 7] =
-        [sessions_live_and_end, names, finding, ended_pages, keys, journal, pipelines];
+    let parts: [fn(&dyn Store); 9] = [
+        sessions_live_and_end,
+        names,
+        finding,
+        ended_pages,
+        keys,
+        journal,
+        pipelines,
+        super::channels::outbox,
+        super::channels::chat,
+    ];
     for part in parts {
         let directory = tempfile::tempdir().unwrap();
         part(&open(directory.path()));

@@ -3,14 +3,14 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use aegis::domain::{ErrorCode, PipelineEvent, StageEvent};
+use aegis::domain::{Epoch, ErrorCode, PipelineEvent, StageEvent};
 use aegis::store::{
     MemoryStore as _, PipelineClaim, PipelineRow, PipelineStore as _, SqliteStore, Store, StoreError,
     TemplateStore as _,
 };
 use rusqlite::Connection;
 
-use super::{at, open, pipeline, row};
+use super::{at, events, open, pipeline, row};
 
 fn mode(path: &Path) -> u32 {
     path.metadata().unwrap().permissions().mode() & 0o777
@@ -43,12 +43,39 @@ fn an_empty_file_gets_its_tables_and_a_current_one_keeps_its_rows() {
 fn an_older_file_gets_the_newer_tables_and_keeps_its_rows() {
     let directory = tempfile::tempdir().unwrap();
     let session = row("one", 1);
-    open(directory.path()).insert_session(&session).unwrap();
+    let told = events(session.spec.id, Epoch::mint(), 1..=3);
+    {
+        let store = open(directory.path());
+        store.insert_session(&session).unwrap();
+        store.ingest(&told, None).unwrap();
+    }
     let path = directory.path().join("state/aegis.db");
     let raw = Connection::open(&path).unwrap();
-    raw.execute_batch("DROP TABLE memory; DROP TABLE templates; PRAGMA user_version = 2;").unwrap();
+    let newer = [
+        "memory",
+        "templates",
+        "outbox",
+        "channels",
+        "chat_topics",
+        "chat_asks",
+        "chat_buttons",
+        "channel_refusals",
+    ];
+    for table in newer {
+        raw.execute_batch(&format!("DROP TABLE {table};")).unwrap();
+    }
+    // Events had no numbers yet.
+    raw.execute_batch(
+        "ALTER TABLE events RENAME TO numbered; CREATE TABLE events (epoch INTEGER NOT NULL \
+         REFERENCES epochs (number) ON DELETE CASCADE, seq INTEGER NOT NULL, at INTEGER NOT NULL, \
+         body TEXT NOT NULL, UNIQUE (epoch, seq)) STRICT; \
+         INSERT INTO events SELECT epoch, seq, at, body FROM numbered; DROP TABLE numbered; \
+         PRAGMA user_version = 2;",
+    )
+    .unwrap();
     drop(raw);
     let store = open(directory.path());
+    assert_eq!(store.events(session.spec.id, None, 9).unwrap(), told);
     assert_eq!(store.live_sessions().unwrap(), [session]);
     assert_eq!(store.memory_keys(1, at(0)).unwrap(), [""; 0]);
     assert_eq!(store.templates(None, 1).unwrap(), []);

@@ -1,3 +1,4 @@
+mod channels;
 mod contract;
 mod file;
 mod memory;
@@ -7,11 +8,12 @@ mod together;
 use std::path::Path;
 
 use aegis::domain::{
-    Action, Confidence, ConversationId, EndCause, Ending, Epoch, Event, EventData, PermissionMode, Pipeline,
-    PipelineId, PipelineSpec, Policy, Session, SessionId, SessionSpec, Source, StatusWord, StepSpec,
-    Timestamp,
+    Action, Confidence, EndCause, Ending, Epoch, Event, EventData, PermissionMode, Pipeline, PipelineId,
+    PipelineSpec, Session, SessionId, Source, StatusWord, StepSpec, Timestamp,
 };
 use aegis::store::{SessionRow, SqliteStore};
+
+use crate::support::sessions::row;
 
 fn at(millis: i64) -> Timestamp {
     Timestamp::from_millis(millis).unwrap()
@@ -19,40 +21,6 @@ fn at(millis: i64) -> Timestamp {
 
 fn open(directory: &Path) -> SqliteStore {
     SqliteStore::open(&directory.join("state/aegis.db")).unwrap()
-}
-
-/// A live session that was created at `created`.
-fn row(name: &str, created: i64) -> SessionRow {
-    let id = SessionId::mint();
-    SessionRow {
-        spec: SessionSpec {
-            id,
-            name: name.into(),
-            work_dir: "/work".into(),
-            permission_mode: PermissionMode::Default,
-            model: None,
-            resume: None,
-            fork: false,
-            conversation_id: ConversationId::mint(),
-            append_system_prompt: None,
-            add_dirs: vec!["/more".into()],
-            env_names: Vec::new(),
-            owner: "ada".into(),
-            parent_id: None,
-            settings_key: "settings".into(),
-            worktree: None,
-            stall_threshold_ms: 300_000,
-            trusted: false,
-            policy: Policy::default(),
-            created_at: at(created),
-        },
-        session_dir: format!("/state/sessions/{id}").into(),
-        socket: format!("/run/{id}").into(),
-        boot_id: "boot".into(),
-        holder_pid: None,
-        holder_start: None,
-        ended: None,
-    }
 }
 
 /// The last state of a session that exited.

@@ -4,12 +4,17 @@
 pub mod calls;
 pub mod events;
 pub mod faults;
+pub mod fetched;
 pub mod http;
 pub mod lab;
 pub mod outside;
 pub mod processes;
+pub mod receiver;
 pub mod records;
+pub mod running;
 pub mod server;
+pub mod sessions;
 pub mod tasks;
+pub mod telegram;
 
 pub use lab::Lab;

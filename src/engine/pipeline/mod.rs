@@ -6,10 +6,9 @@
 //! that a steward and whoever cancels never overwrite each other.
 //!
 //! [`run`] has the steward's loops, [`stage`] what one stage takes, [`follow`] and [`output`] watch a turn and read its
-//! answer, [`changes`] wakes whoever waits. Sessions get the environment of the steward that starts them: a caller's
+//! answer, [`super::changes`] wakes whoever waits. Sessions get the environment of the steward that starts them: a caller's
 //! holds secrets, and those are not kept.
 
-mod changes;
 mod follow;
 mod output;
 mod run;
@@ -19,6 +18,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use super::changes::Changes;
+pub(super) use super::changes::tell;
 use super::create::digest;
 use super::find::read_cursor;
 use super::names::work_dir;
@@ -30,8 +31,6 @@ use crate::domain::{
 use crate::fault;
 use crate::store::{MIN_PREFIX, PipelineClaim};
 
-use changes::Changes;
-pub(super) use changes::tell;
 pub(super) use run::serve;
 
 /// Who sends prompts and ends sessions, as events name it.

@@ -8,9 +8,8 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::changes::Changes;
 use super::stage::Work;
-use super::{AGAIN, Engine};
+use super::{AGAIN, Changes, Engine};
 use crate::domain::{ErrorCode, OpError, Pipeline, PipelineEvent, PipelineId, PipelineStatus, SessionId};
 use crate::fault;
 

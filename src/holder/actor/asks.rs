@@ -289,7 +289,7 @@ impl Actor {
         let overdue = |open: &&OpenAsk| open.hook.is_some() && now.millis_since(open.ask.opened_at) >= after;
         let ids: Vec<_> = self.asks.open.iter().filter(overdue).map(|open| open.ask.id).collect();
         for id in ids {
-            self.deny_by_hook(id, "config", "nobody answered in time", false);
+            self.deny_by_hook(id, "config", crate::domain::NOBODY_ANSWERED, false);
         }
         if let Some(oldest) =
             self.asks.open.iter().filter(|open| open.hook.is_some()).map(|o| o.ask.opened_at).min()

@@ -3,12 +3,14 @@
 //! [`open`] makes the connection, and each other file here holds the statements of one kind of record. Every
 //! write is one `BEGIN IMMEDIATE` transaction, so that what it reads first still holds when it writes.
 
+mod chat;
 mod copies;
 mod damage;
 mod events;
 mod keys;
 mod memory;
 mod open;
+mod outbox;
 mod pipelines;
 mod sessions;
 mod templates;

@@ -1,4 +1,5 @@
-//! How processes learn that a pipeline was written: whoever writes one touches a file, and others watch that.
+//! How processes learn that something was written, a pipeline or what channels tell: whoever writes touches a file, and
+//! others watch that.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -10,8 +11,8 @@ use tokio::sync::watch;
 
 use crate::engine::fs_watch;
 
-/// Tells that pipelines were written, in this process or another. Several writings may be told as one.
-pub(super) struct Changes {
+/// Tells that something was written, in this process or another. Several writings may be told as one.
+pub struct Changes {
     told: watch::Receiver<()>,
     _watcher: RecommendedWatcher,
 }
@@ -39,15 +40,16 @@ impl Changes {
     }
 
     /// Tells somebody else too.
-    pub(super) fn also(&self) -> watch::Receiver<()> {
+    #[must_use]
+    pub fn also(&self) -> watch::Receiver<()> {
         self.told.clone()
     }
 }
 
 /// Tells those who watch. Whoever misses it learns of the change with the next one.
-pub(in crate::engine) fn tell(mark: &Path) {
+pub(super) fn tell(mark: &Path) {
     if let Err(error) = open(mark).and_then(|mut mark| mark.write_all(b"\n")) {
-        tracing::warn!(%error, "others are not told that a pipeline was written");
+        tracing::warn!(%error, "others are not told that something was written");
     }
 }
 

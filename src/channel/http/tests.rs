@@ -1,0 +1,133 @@
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use super::*;
+
+/// Answers look-ups one after the other, the last one for ever.
+struct Answers(Mutex<VecDeque<IpAddr>>);
+
+impl Lookup for Answers {
+    fn lookup(&self, _: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
+        let mut answers = self.0.lock().unwrap();
+        let one = if answers.len() > 1 { answers.pop_front().unwrap() } else { answers[0] };
+        Box::pin(async move { Ok(vec![one]) })
+    }
+}
+
+fn outside(answers: &[&str]) -> Outside {
+    let answers = answers.iter().map(|address| address.parse().unwrap()).collect();
+    Outside { lookup: Arc::new(Answers(Mutex::new(answers))), ca_file: None }
+}
+
+/// A receiver that answers each connection with these bytes, closes it, and counts.
+async fn receiver(answer: Vec<u8>) -> (u16, tokio::sync::watch::Receiver<usize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (tell, told) = tokio::sync::watch::channel(0);
+    tokio::spawn(async move {
+        loop {
+            let (mut peer, _) = listener.accept().await.unwrap();
+            tell.send_modify(|count| *count += 1);
+            let mut head = [0; 4096];
+            let _ = peer.read(&mut head).await;
+            let _ = peer.write_all(&answer).await;
+        }
+    });
+    (port, told)
+}
+
+async fn post(http: &Http, url: &str) -> Result<Answer, SendError> {
+    http.post(&Url::parse(url).unwrap(), &[], b"{}".to_vec(), Duration::from_secs(5)).await
+}
+
+const LOCAL: Reach = Reach { loopback: true, private: false };
+
+#[tokio::test]
+async fn a_name_that_turns_to_this_machine_is_refused_at_its_second_look_up() {
+    let (port, told) =
+        receiver(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_vec()).await;
+    // Where loopback is permitted the receiver is reached, so that it would be reached below as well.
+    let http = Http::new(&outside(&["127.0.0.1"]), LOCAL);
+    assert_eq!(post(&http, &format!("http://hook.example:{port}/")).await.unwrap().status, 200);
+    let http = Http::new(&outside(&["192.0.2.1", "127.0.0.1"]), Reach::default());
+    for _ in 0..2 {
+        let error = post(&http, &format!("http://hook.example:{port}/")).await.unwrap_err();
+        assert!(error.what.contains("which is not called"), "{error}");
+        assert!(error.retry);
+    }
+    assert_eq!(*told.borrow(), 1);
+}
+
+#[tokio::test]
+async fn one_bad_address_among_good_ones_is_enough() {
+    struct Both;
+    impl Lookup for Both {
+        fn lookup(&self, _: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
+            Box::pin(async {
+                Ok(vec!["1.1.1.1".parse().unwrap(), "::ffff:169.254.169.254".parse().unwrap()])
+            })
+        }
+    }
+    let http = Http::new(&Outside { lookup: Arc::new(Both), ca_file: None }, Reach::default());
+    let error = post(&http, "http://hook.example/").await.unwrap_err();
+    assert!(error.what.contains("link-local"), "{error}");
+}
+
+#[tokio::test]
+async fn addresses_in_the_url_are_checked_as_well() {
+    let http = Http::new(&outside(&["1.1.1.1"]), Reach::default());
+    for url in [
+        "http://127.0.0.1:9/",
+        "http://[::1]:9/",
+        "http://[::ffff:7f00:1]:9/",
+        "http://0x7f.1:9/",
+        "http://2130706433:9/",
+        "http://169.254.169.254/",
+    ] {
+        let error = post(&http, url).await.unwrap_err();
+        assert!(error.what.contains("which is not called") && !error.retry, "{url}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let (port, told) = receiver(
+        b"HTTP/1.1 307 Temporary Redirect\r\nLocation: http://169.254.169.254/latest/\r\nContent-Length: 0\r\n\r\n".to_vec(),
+    )
+    .await;
+    let http = Http::new(&outside(&["127.0.0.1"]), LOCAL);
+    let answer = post(&http, &format!("http://hook.example:{port}/")).await.unwrap();
+    let error = judged(&answer).unwrap_err();
+    assert_eq!((error.status, error.retry), (Some(307), false));
+    assert!(error.what.contains("not followed"), "{error}");
+    assert_eq!(*told.borrow(), 1);
+}
+
+#[tokio::test]
+async fn a_long_answer_is_not_read_to_its_end() {
+    let mut answer = b"HTTP/1.1 200 OK\r\nContent-Length: 10485760\r\n\r\n".to_vec();
+    answer.extend(vec![b'x'; 10 << 20]);
+    let (port, _told) = receiver(answer).await;
+    let http = Http::new(&outside(&["127.0.0.1"]), LOCAL);
+    let answer = post(&http, &format!("http://hook.example:{port}/")).await.unwrap();
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.len() <= LONGEST_ANSWER);
+}
+
+#[tokio::test]
+async fn a_receiver_that_says_nothing_is_given_up_in_time() {
+    let (port, _told) = receiver(Vec::new()).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let silent = listener.local_addr().unwrap().port();
+    let http = Http::new(&outside(&["127.0.0.1"]), LOCAL);
+    let url = Url::parse(&format!("http://secret-canary.example:{silent}/secret-canary")).unwrap();
+    let error = http.post(&url, &[], Vec::new(), Duration::from_millis(50)).await.unwrap_err();
+    assert_eq!(error, SendError::passing("no answer in time"));
+    // Nor is one that hangs up, and no error tells the address.
+    let url = Url::parse(&format!("http://secret-canary.example:{port}/secret-canary")).unwrap();
+    let error = http.post(&url, &[], Vec::new(), Duration::from_secs(5)).await.unwrap_err();
+    assert!(error.retry && !error.what.contains("canary"), "{error}");
+}

@@ -1,0 +1,560 @@
+//! What people and programs outside are told: an event of a session as a notice.
+
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::ask::{Ask, AskKind, How};
+use super::event::{Action, Event, EventData};
+use super::id::{AskId, SessionId};
+use super::message::{ContentType, Role};
+use super::nearest::nearest;
+use super::status::{EndCause, Ending, SessionStatus, StatusWord};
+use super::time::Timestamp;
+use super::visible::visible;
+
+/// The longest text of a notice, in characters; what is longer ends in an ellipsis.
+pub const LONGEST_DETAIL: usize = 2000;
+
+/// The longest tool input that a notice carries as it is, in bytes of JSON. Receivers expect bodies of some kilobytes;
+/// a file that Claude wants to write may be megabytes.
+const LONGEST_INPUT: usize = 16 * 1024;
+
+/// Declares the topics with the words that receivers know.
+macro_rules! topics {
+    ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {
+        /// What a notice is about.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[schemars(inline)]
+        pub enum Topic {
+            $($(#[$doc])* #[serde(rename = $word)] $name,)*
+        }
+
+        impl Topic {
+            /// All topics, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+
+            /// Gives the topic as receivers know it.
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $word,)*
+                }
+            }
+        }
+    };
+}
+
+topics! {
+    /// A session was started.
+    SessionCreated = "session.created",
+    /// A session has ended.
+    SessionEnded = "session.ended",
+    /// Somebody said something to Claude.
+    MessageUser = "message.user",
+    /// Claude said something.
+    MessageAssistant = "message.assistant",
+    /// Claude thought.
+    MessageThinking = "message.thinking",
+    /// Claude called a tool.
+    MessageToolUse = "message.tool_use",
+    /// A tool gave its result, or failed.
+    MessageToolResult = "message.tool_result",
+    /// The session waits for the next prompt.
+    StatusIdle = "status.idle",
+    /// A turn runs.
+    StatusWorking = "status.working",
+    /// A permission, trust question or dialog is open.
+    StatusPermission = "status.permission",
+    /// Claude asks a question.
+    StatusQuestion = "status.question",
+    /// A plan wants to be carried out.
+    StatusPlan = "status.plan",
+    /// A turn runs without a sign of life.
+    StatusStall = "status.stall",
+    /// A stalled turn shows life again.
+    StatusRecovered = "status.recovered",
+    /// Somebody stopped the turn.
+    StatusStopped = "status.stopped",
+    /// The turn ended with a failure.
+    StatusError = "status.error",
+    /// The account's limit stopped the turn.
+    StatusRateLimited = "status.rate_limited",
+    /// Nobody answered a permission in time, and it was refused.
+    StatusPermissionTimeout = "status.permission_timeout",
+    /// The process ended otherwise than by itself or by Aegis.
+    StatusDead = "status.dead",
+    /// An ask was answered or went away.
+    AskResolved = "ask.resolved",
+    /// Somebody tries a channel out.
+    ChannelTest = "channel.test",
+}
+
+impl Topic {
+    /// Whether this tells a trouble that may come again and again, so that a person is told a repeat once.
+    #[must_use]
+    pub fn folds(self) -> bool {
+        matches!(
+            self,
+            Self::StatusStall | Self::StatusRecovered | Self::StatusError | Self::StatusRateLimited
+        )
+    }
+
+    /// Whether a person waits for it: it is sent at once, without gathering more.
+    #[must_use]
+    pub fn urgent(self) -> bool {
+        matches!(
+            self,
+            Self::StatusPermission
+                | Self::StatusQuestion
+                | Self::StatusPlan
+                | Self::AskResolved
+                | Self::ChannelTest
+        )
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// No topic has this name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there is no event {name:?}{}", near.as_deref().map(|near| format!("; did you mean {near:?}?")).unwrap_or_default())]
+pub struct NoSuchTopic {
+    name: String,
+    near: Option<String>,
+}
+
+impl FromStr for Topic {
+    type Err = NoSuchTopic;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.iter().copied().find(|topic| topic.as_str() == text).ok_or_else(|| NoSuchTopic {
+            name: text.chars().take(60).collect(),
+            near: nearest(text, Self::ALL.iter().map(|topic| topic.as_str())).map(str::to_owned),
+        })
+    }
+}
+
+/// The session that a notice is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NoticeSession {
+    /// Its id.
+    pub id: SessionId,
+    /// Its name.
+    pub name: String,
+    /// The directory it works in.
+    pub work_dir: String,
+}
+
+/// What a notice refers to, for channels that do more than show it. Not told to receivers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum About {
+    /// An ask that opened.
+    Ask(OpenAsk),
+    /// An ask that was settled.
+    Settled(SettledAsk),
+    /// A message of the conversation, by its id.
+    Message(u64),
+}
+
+/// As much of an open ask as an answer needs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OpenAsk {
+    /// Its id.
+    pub id: AskId,
+    /// What kind of answer it wants.
+    pub kind: AskKind,
+    /// SHA-256 (hex) of what is asked.
+    pub input_hash: String,
+    /// The choices.
+    pub options: Vec<String>,
+    /// How many questions it has; 0 for what is no question.
+    pub questions: usize,
+    /// Whether all of what is asked is in the notice's text.
+    pub whole: bool,
+}
+
+/// How an ask was settled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SettledAsk {
+    /// Its id.
+    pub id: AskId,
+    /// Which surface settled it.
+    pub by: String,
+    /// What became of it.
+    pub how: How,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Something to tell.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// What it is about.
+    pub event: Topic,
+    /// When it happened.
+    pub timestamp: Timestamp,
+    /// What happened, for a person.
+    pub detail: String,
+    /// More, for a program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meta: Option<Map<String, Value>>,
+    /// Where.
+    pub session: NoticeSession,
+    /// What it refers to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<About>,
+}
+
+impl Notice {
+    /// What is to be told of an event: nothing, one thing, or, for a process that died, two.
+    #[must_use]
+    pub fn of(event: &Event, session: &NoticeSession) -> Vec<Self> {
+        let notice = |topic: Topic, detail: String, meta: Value, about: Option<About>| Self {
+            event: topic,
+            timestamp: event.at,
+            detail: cut(&visible(&detail), LONGEST_DETAIL),
+            meta: match meta {
+                Value::Object(map) if !map.is_empty() => Some(map),
+                Value::Object(_)
+                | Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::String(_)
+                | Value::Array(_) => None,
+            },
+            session: session.clone(),
+            about,
+        };
+        match &event.data {
+            EventData::Launched { .. } => {
+                vec![notice(
+                    Topic::SessionCreated,
+                    format!("Session {} was started", session.name),
+                    Value::Null,
+                    None,
+                )]
+            }
+            EventData::Status { report, from, what, .. } => status(&report.status, *from, what)
+                .into_iter()
+                .map(|(topic, detail, meta)| notice(topic, detail, meta, None))
+                .collect(),
+            EventData::AskOpened(ask) => {
+                let (detail, meta, whole) = shown(ask);
+                let open = OpenAsk {
+                    id: ask.id,
+                    kind: ask.kind,
+                    input_hash: ask.input_hash.clone(),
+                    options: ask.options.clone(),
+                    questions: super::ask::questions(ask).len(),
+                    whole: whole && detail.chars().count() <= LONGEST_DETAIL,
+                };
+                let topic = match ask.kind {
+                    AskKind::Permission | AskKind::Trust | AskKind::Dialog => Topic::StatusPermission,
+                    AskKind::Question => Topic::StatusQuestion,
+                    AskKind::Plan => Topic::StatusPlan,
+                };
+                vec![notice(topic, detail, meta, Some(About::Ask(open)))]
+            }
+            EventData::AskResolved(ask) => {
+                let Some(resolution) = &ask.resolution else { return Vec::new() };
+                let settled = SettledAsk {
+                    id: ask.id,
+                    by: resolution.by.clone(),
+                    how: resolution.how,
+                    at: resolution.at,
+                };
+                let meta = json!({"ask_id": ask.id, "by": resolution.by, "how": resolution.how});
+                let text = format!("{} ({} by {})", ask.title, how(resolution.how), resolution.by);
+                let mut told =
+                    vec![notice(Topic::AskResolved, text, meta.clone(), Some(About::Settled(settled)))];
+                if resolution.by == "config" && resolution.detail.as_deref() == Some(NOBODY_ANSWERED) {
+                    let text = format!("Nobody answered in time, so it was refused: {}", ask.title);
+                    told.push(notice(Topic::StatusPermissionTimeout, text, meta, None));
+                }
+                told
+            }
+            EventData::Message { id, role, content_type, text, tool_name } => {
+                let Some(topic) = spoken(*role, *content_type) else { return Vec::new() };
+                let meta = match tool_name {
+                    Some(tool) => json!({"tool_name": tool}),
+                    None => Value::Null,
+                };
+                vec![notice(topic, text.clone(), meta, Some(About::Message(*id)))]
+            }
+            EventData::Action { action: Action::Interrupt, by } => {
+                let text = format!("The turn was stopped by {by}");
+                vec![notice(Topic::StatusStopped, text, json!({"by": by}), None)]
+            }
+            EventData::Action { .. }
+            | EventData::Receipt(_)
+            | EventData::Conversation { .. }
+            | EventData::Gap { .. } => Vec::new(),
+        }
+    }
+
+    /// A notice by which somebody tries a channel out.
+    #[must_use]
+    pub fn test(at: Timestamp) -> Self {
+        let nobody: SessionId =
+            "00000000-0000-0000-0000-000000000000".parse().unwrap_or_else(|_| SessionId::mint());
+        Self {
+            event: Topic::ChannelTest,
+            timestamp: at,
+            detail: "This is a test: the channel works".into(),
+            meta: None,
+            session: NoticeSession { id: nobody, name: "test".into(), work_dir: String::new() },
+            about: None,
+        }
+    }
+}
+
+/// What a holder says of a permission that was refused because the wait was over.
+pub const NOBODY_ANSWERED: &str = "nobody answered in time";
+
+fn spoken(role: Role, content: ContentType) -> Option<Topic> {
+    Some(match (role, content) {
+        (Role::System, _) | (_, ContentType::Error) => return None,
+        (_, ContentType::Thinking) => Topic::MessageThinking,
+        (_, ContentType::ToolUse) => Topic::MessageToolUse,
+        (_, ContentType::ToolResult | ContentType::ToolError) => Topic::MessageToolResult,
+        (Role::User, ContentType::Text | ContentType::Attachment) => Topic::MessageUser,
+        (Role::Assistant, ContentType::Text | ContentType::Attachment) => Topic::MessageAssistant,
+    })
+}
+
+/// What a change of status tells. One that only has other grounds tells nothing, and open asks tell of themselves.
+fn status(status: &SessionStatus, from: StatusWord, what: &str) -> Vec<(Topic, String, Value)> {
+    if status.word() == from {
+        return Vec::new();
+    }
+    match status {
+        SessionStatus::Idle => {
+            let text = match from {
+                StatusWord::Starting => "Session is ready for a prompt",
+                StatusWord::Working
+                | StatusWord::Idle
+                | StatusWord::PermissionPrompt
+                | StatusWord::Asking
+                | StatusWord::Stalled
+                | StatusWord::RateLimited
+                | StatusWord::Error
+                | StatusWord::Ended
+                | StatusWord::Unknown => "Session finished working, awaiting input",
+            };
+            vec![(Topic::StatusIdle, text.into(), Value::Null)]
+        }
+        SessionStatus::Working if from == StatusWord::Stalled => {
+            vec![(Topic::StatusRecovered, "The stalled turn shows life again".into(), Value::Null)]
+        }
+        SessionStatus::Working => vec![(Topic::StatusWorking, "A turn is running".into(), Value::Null)],
+        SessionStatus::Stalled => {
+            vec![(Topic::StatusStall, format!("The turn shows no sign of life: {what}"), Value::Null)]
+        }
+        SessionStatus::RateLimited(limit) => {
+            let meta = match limit.resets_at {
+                Some(at) => json!({"resets_at": at}),
+                None => Value::Null,
+            };
+            vec![(Topic::StatusRateLimited, limit.message.clone(), meta)]
+        }
+        SessionStatus::Error(error) => {
+            vec![(Topic::StatusError, error.message.clone(), json!({"error": error.kind}))]
+        }
+        SessionStatus::Ended(ending) => ended(ending),
+        SessionStatus::Starting
+        | SessionStatus::PermissionPrompt { .. }
+        | SessionStatus::Asking { .. }
+        | SessionStatus::Unknown => Vec::new(),
+    }
+}
+
+fn ended(ending: &Ending) -> Vec<(Topic, String, Value)> {
+    let how = match ending.cause {
+        EndCause::Killed => format!("killed by {}", ending.by.as_deref().unwrap_or("somebody")),
+        EndCause::Exited => format!("exit code {}", ending.exit_code.unwrap_or_default()),
+        EndCause::Signaled => format!("signal {}", ending.signal.as_deref().unwrap_or("unknown")),
+        EndCause::LaunchFailed => "it could not be started".into(),
+        EndCause::HolderLost => "its holder vanished".into(),
+    };
+    let meta = json!({"cause": ending.cause});
+    let mut told = Vec::new();
+    let orderly = match ending.cause {
+        EndCause::Killed => true,
+        EndCause::Exited => ending.exit_code == Some(0),
+        EndCause::Signaled | EndCause::LaunchFailed | EndCause::HolderLost => false,
+    };
+    if !orderly {
+        told.push((Topic::StatusDead, format!("The session's process is gone: {how}"), meta.clone()));
+    }
+    told.push((Topic::SessionEnded, format!("Session ended: {how}"), meta));
+    told
+}
+
+/// What became of an ask, in a word.
+#[must_use]
+pub fn how(how: How) -> &'static str {
+    match how {
+        How::Approved => "approved",
+        How::Rejected => "rejected",
+        How::Answered => "answered",
+        How::Withdrawn => "withdrawn",
+        How::Settled => "settled",
+    }
+}
+
+/// What is asked, as text and for programs, and whether the text has all of it.
+fn shown(ask: &Ask) -> (String, Value, bool) {
+    let mut text = ask.title.clone();
+    let mut whole = true;
+    if let Some(Value::Object(input)) = &ask.input {
+        for (name, value) in input {
+            let value = match value {
+                Value::String(text) => text.clone(),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                    value.to_string()
+                }
+            };
+            if !ask.title.contains(&value) {
+                text.push_str(&format!("\n{name}: {value}"));
+            }
+        }
+    }
+    let mut meta = json!({"ask_id": ask.id, "kind": ask.kind});
+    if let Some(tool) = &ask.tool {
+        meta["tool_name"] = tool.as_str().into();
+    }
+    if let Some(input) = &ask.input {
+        let json = input.to_string();
+        meta["tool_input"] = if json.len() <= LONGEST_INPUT {
+            input.clone()
+        } else {
+            whole = false;
+            Value::String(cut(&json, LONGEST_DETAIL))
+        };
+    }
+    if !ask.options.is_empty() {
+        meta["options"] = json!(ask.options);
+    }
+    (text, meta, whole)
+}
+
+/// The text, or its beginning and an ellipsis: at most so many characters.
+#[must_use]
+pub fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        None => text.to_owned(),
+        Some(_) => text.chars().take(most.saturating_sub(1)).chain(['…']).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::domain::{Epoch, Limit, Source, StatusReport, TurnError};
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis).unwrap()
+    }
+
+    fn told(data: EventData) -> Vec<(&'static str, String)> {
+        let id = SessionId::mint();
+        let session = NoticeSession { id, name: "s1".into(), work_dir: "/work".into() };
+        let event = Event { epoch: Epoch::mint(), seq: 1, session_id: id, at: at(5), data };
+        Notice::of(&event, &session)
+            .into_iter()
+            .map(|notice| (notice.event.as_str(), notice.detail))
+            .collect()
+    }
+
+    fn change(status: SessionStatus, from: StatusWord) -> Vec<&'static str> {
+        let report = StatusReport::new(status, at(5), Source::Hook);
+        let data = EventData::Status { report, from, what: "said".into(), lag_ms: None };
+        told(data).into_iter().map(|(topic, _)| topic).collect()
+    }
+
+    fn ending(cause: EndCause, exit_code: Option<i32>) -> SessionStatus {
+        SessionStatus::Ended(Ending { cause, exit_code, signal: None, by: None, detail: None })
+    }
+
+    #[rstest]
+    #[case::idle(SessionStatus::Idle, StatusWord::Working, &["status.idle"])]
+    #[case::other_grounds(SessionStatus::Idle, StatusWord::Idle, &[])]
+    #[case::working(SessionStatus::Working, StatusWord::Idle, &["status.working"])]
+    #[case::recovered(SessionStatus::Working, StatusWord::Stalled, &["status.recovered"])]
+    #[case::stalled(SessionStatus::Stalled, StatusWord::Working, &["status.stall"])]
+    #[case::killed(ending(EndCause::Killed, None), StatusWord::Idle, &["session.ended"])]
+    #[case::exited(ending(EndCause::Exited, Some(0)), StatusWord::Idle, &["session.ended"])]
+    #[case::crashed(ending(EndCause::Exited, Some(1)), StatusWord::Idle, &["status.dead", "session.ended"])]
+    #[case::lost(ending(EndCause::HolderLost, None), StatusWord::Working, &["status.dead", "session.ended"])]
+    fn a_status_is_told_at_its_edge(
+        #[case] status: SessionStatus,
+        #[case] from: StatusWord,
+        #[case] topics: &[&str],
+    ) {
+        assert_eq!(change(status, from), topics);
+    }
+
+    #[test]
+    fn failures_are_told_with_their_words() {
+        let error = TurnError { kind: crate::domain::ErrorKind::Overloaded, message: "Overloaded".into() };
+        assert_eq!(change(SessionStatus::Error(error), StatusWord::Working), ["status.error"]);
+        let limit = Limit { resets_at: Some(at(9)), message: "resets 3pm".into() };
+        assert_eq!(change(SessionStatus::RateLimited(limit), StatusWord::Working), ["status.rate_limited"]);
+    }
+
+    #[test]
+    fn an_ask_is_told_with_its_call_and_hidden_characters_shown() {
+        let ask = Ask {
+            id: AskId::mint(),
+            kind: AskKind::Permission,
+            tool: Some("Bash".into()),
+            input: Some(json!({"command": "rm -rf \u{202e}x"})),
+            input_hash: "h".into(),
+            title: "Bash".into(),
+            options: Vec::new(),
+            opened_at: at(1),
+            via: crate::domain::AskVia::Hook,
+            agent: None,
+            tool_use_id: None,
+            resolution: None,
+        };
+        let told = told(EventData::AskOpened(ask));
+        assert_eq!(told, [("status.permission", "Bash\ncommand: rm -rf \\u{202e}x".to_owned())]);
+    }
+
+    #[test]
+    fn a_long_text_is_cut() {
+        let text = "ä".repeat(3000);
+        let data = EventData::Message {
+            id: 1,
+            role: Role::Assistant,
+            content_type: ContentType::Text,
+            text,
+            tool_name: None,
+        };
+        let told = told(data);
+        assert_eq!((told[0].0, told[0].1.chars().count()), ("message.assistant", LONGEST_DETAIL));
+        assert!(told[0].1.ends_with('…'));
+    }
+
+    #[test]
+    fn a_mistyped_topic_finds_its_neighbour() {
+        assert_eq!("status.idle".parse(), Ok(Topic::StatusIdle));
+        let error = "status.idel".parse::<Topic>().unwrap_err().to_string();
+        assert_eq!(error, r#"there is no event "status.idel"; did you mean "status.idle"?"#);
+    }
+}

@@ -1,0 +1,5 @@
+mod events;
+mod outbox;
+mod people;
+mod telegram;
+mod webhooks;
