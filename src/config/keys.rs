@@ -61,6 +61,7 @@ pub(super) const KEYS: &[Key] = &[
     users("authToken", "AEGIS_AUTH_TOKEN", Kind::Text),
     users("allowedHosts", "AEGIS_ALLOWED_HOSTS", Kind::Names),
     users("permissionPolicy", "AEGIS_PERMISSION_POLICY", Kind::Policy),
+    key("streamHeartbeatMs", "AEGIS_STREAM_HEARTBEAT_MS", Kind::Number(100, 600_000)),
     key("logLevel", "AEGIS_LOG", Kind::Text),
 ];
 

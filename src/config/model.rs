@@ -67,6 +67,9 @@ pub struct Config {
     /// Further host names under which HTTP calls may come, beside `localhost` and the address that is listened on.
     /// `AEGIS_ALLOWED_HOSTS`, separated by commas.
     pub allowed_hosts: Vec<String>,
+    /// How often a stream of events without news shows that it lives, in milliseconds. `AEGIS_STREAM_HEARTBEAT_MS`.
+    #[schemars(range(min = 100, max = 600_000))]
+    pub stream_heartbeat_ms: u64,
     /// How much is logged, on standard error. `AEGIS_LOG`.
     pub log_level: LogLevel,
 }
@@ -164,6 +167,8 @@ impl Default for Config {
             port: 9100,
             auth_token: None,
             allowed_hosts: Vec::new(),
+            // Proxies that close what is silent do so after a minute.
+            stream_heartbeat_ms: 30 * 1000,
             log_level: LogLevel::default(),
         }
     }

@@ -7,6 +7,7 @@
 mod attach;
 mod close;
 mod create;
+mod feed;
 mod find;
 mod fs_watch;
 mod health;
@@ -47,6 +48,7 @@ use crate::domain::{ErrorCode, OpError, SessionId};
 use crate::holder::{self, Archive, HolderClient};
 use crate::store::{Store, StoreError};
 
+pub use feed::{Fed, Feed, Mark, NoPlace, Place, Replay};
 pub use news::{News, NewsReader};
 pub use pipeline::{NewPipeline, NewStep, PipelineQuery};
 pub use repository::{Project, Repository};

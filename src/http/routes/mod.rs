@@ -3,6 +3,7 @@
 mod actions;
 mod server;
 mod sessions;
+mod streams;
 
 use super::refusal::Refusal;
 use super::route::Route;
@@ -10,7 +11,7 @@ use crate::domain::PermissionMode;
 
 /// Every route.
 pub(super) fn all() -> Vec<Route> {
-    [server::routes(), sessions::routes(), actions::routes()].concat()
+    [server::routes(), sessions::routes(), actions::routes(), streams::routes()].concat()
 }
 
 /// Reads a permission mode.
