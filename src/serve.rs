@@ -34,10 +34,13 @@ pub(crate) async fn serve(app: App, args: McpArgs, warnings: mcp::Warnings) -> E
     };
     let http = match args.http {
         // Whoever comes over the network runs inside no session, as far as can be told.
-        Some(listen) => match open_http(&app, listen, door(Caller { inside: None, ..app.caller("mcp") }), &closing).await {
-            Ok(http) => Http::Open(http),
-            Err(error) => Http::Refused(error),
-        },
+        Some(listen) => {
+            match open_http(&app, listen, door(Caller { inside: None, ..app.caller("mcp") }), &closing).await
+            {
+                Ok(http) => Http::Open(http),
+                Err(error) => Http::Refused(error),
+            }
+        }
         None => Http::Unasked,
     };
     if let Http::Refused(error) = &http {

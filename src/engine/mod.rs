@@ -48,7 +48,7 @@ use crate::domain::{ErrorCode, OpError, SessionId};
 use crate::holder::{self, Archive, HolderClient};
 use crate::store::{Store, StoreError};
 
-pub use feed::{Fed, Feed, Mark, NoPlace, Place, Replay};
+pub use feed::{Fed, Feed, Mark, Newcomer, NoPlace, Place, Replay};
 pub use news::{News, NewsReader};
 pub use pipeline::{NewPipeline, NewStep, PipelineQuery};
 pub use repository::{Project, Repository};

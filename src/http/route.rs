@@ -106,7 +106,11 @@ impl Route {
 
     /// It answers with a stream of events.
     pub(super) fn streams(mut self) -> Self {
-        self.answers.push(Answer { status: 200, content: "text/event-stream", schema: Some(schema::<String>) });
+        self.answers.push(Answer {
+            status: 200,
+            content: "text/event-stream",
+            schema: Some(schema::<String>),
+        });
         self
     }
 

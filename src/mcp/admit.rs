@@ -34,7 +34,8 @@ pub(super) fn admit(tool: &str, extensions: &Extensions) -> Result<(), ErrorData
                 Needs::Permission(permission) => format!("missing {} permission", permission.as_str()),
                 _ => "insufficient role".into(),
             };
-            let message = format!("Forbidden: {what}; use a key that may, or ask whoever administers this server");
+            let message =
+                format!("Forbidden: {what}; use a key that may, or ask whoever administers this server");
             Err(ErrorData::invalid_request(message, None))
         }
         _ => Ok(()),
@@ -50,9 +51,18 @@ fn needs(tool: &str) -> Needs {
         "approve_permission" => Permission::Approve,
         "reject_permission" => Permission::Reject,
         "kill_session" => Permission::Kill,
-        "list_sessions" | "get_status" | "wait_for_session" | "get_transcript" | "capture_pane"
-        | "get_session_summary" | "get_session_metrics" | "get_session_latency" | "get_swarm"
-        | "list_pipelines" | "state_get" | "server_health" => return Needs::Anyone,
+        "list_sessions"
+        | "get_status"
+        | "wait_for_session"
+        | "get_transcript"
+        | "capture_pane"
+        | "get_session_summary"
+        | "get_session_metrics"
+        | "get_session_latency"
+        | "get_swarm"
+        | "list_pipelines"
+        | "state_get"
+        | "server_health" => return Needs::Anyone,
         _ => return Needs::Admin,
     };
     Needs::Permission(permission)

@@ -54,7 +54,7 @@ pub struct McpDoor {
     /// Fires when the client is gone: whatever waits for something else may stop.
     pub(super) closing: CancellationToken,
     /// Fires that when the last clone goes, as over HTTP, where nothing else tells the end.
-    _ends: Arc<DropGuard>,
+    pub(super) _ends: Arc<DropGuard>,
     pub(super) progress_every: Duration,
     pub(super) notices: Arc<Notices>,
     pub(super) warnings: Warnings,

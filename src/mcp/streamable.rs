@@ -104,7 +104,9 @@ fn may_open(method: &Method, headers: &HeaderMap) -> bool {
 }
 
 fn full() -> Response {
-    let what = format!("there are {MOST_SESSIONS} MCP sessions already: end some with DELETE, or speak {SESSIONLESS}");
+    let what = format!(
+        "there are {MOST_SESSIONS} MCP sessions already: end some with DELETE, or speak {SESSIONLESS}"
+    );
     let mut response = Response::new(Body::from(what));
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("60"));

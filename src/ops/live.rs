@@ -2,7 +2,7 @@
 
 use super::{Aegis, Caller};
 use crate::domain::{Answer, Ask, AskId, Event, OpError, Position, SessionId};
-use crate::engine::{Feed, Mark, NewsReader, Place, Project, Replay, Roster};
+use crate::engine::{Feed, Mark, Newcomer, NewsReader, Place, Project, Replay, Roster};
 
 /// An answer to exactly one ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,15 @@ impl Aegis {
     /// As [`Aegis::roster`].
     pub async fn feed(&self) -> Result<Feed, OpError> {
         self.engine.feed().await
+    }
+
+    /// Tells what a session is called and where it works.
+    ///
+    /// # Errors
+    ///
+    /// `no_such_session`, `storage_failed`.
+    pub async fn newcomer(&self, id: SessionId) -> Result<Newcomer, OpError> {
+        self.engine.newcomer(id).await
     }
 
     /// Gives what happened between a place and a later mark of a feed's order.

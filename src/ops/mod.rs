@@ -24,7 +24,8 @@ use crate::domain::{ErrorCode, OpError, SessionId};
 use crate::engine::Engine;
 
 pub use crate::engine::{
-    AttachInput, Attachment, Fed, Feed, Mark, News, NewsReader, Place, Project, Replay, Repository, Roster,
+    AttachInput, Attachment, Fed, Feed, Mark, Newcomer, News, NewsReader, Place, Project, Replay, Repository,
+    Roster,
 };
 pub use ask::{ApprovePermission, RejectPermission};
 pub use batch::{BatchCreateSessions, BatchItem, BatchResult, Failure, SessionsCreated};

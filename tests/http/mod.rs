@@ -2,4 +2,7 @@
 
 mod guard;
 mod life;
+mod mcp;
 mod sessions;
+mod streams;
+mod terminal;

@@ -43,6 +43,15 @@ pub enum Fed {
     Ended(Arc<Session>),
 }
 
+/// What is told of a session that has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Newcomer {
+    /// Its name.
+    pub name: String,
+    /// The directory it works in.
+    pub work_dir: String,
+}
+
 /// The events of all sessions from here on. Each is told once; what this reader was too slow for, or what happened
 /// before a new session was followed, is read from the journals.
 pub struct Feed {
@@ -77,6 +86,16 @@ impl Engine {
             Err(_) => self.db(move |store| store.last_position(id)).await.ok().flatten(),
         };
         position.map(|position| (id, position))
+    }
+
+    /// Tells what a session is called and where it works, as it was created.
+    ///
+    /// # Errors
+    ///
+    /// `no_such_session`, `storage_failed`.
+    pub async fn newcomer(&self, id: SessionId) -> Result<Newcomer, OpError> {
+        let spec = self.row_of(id).await?.spec;
+        Ok(Newcomer { name: spec.name, work_dir: spec.work_dir.to_string_lossy().into_owned() })
     }
 
     /// Gives a session's events after a position, oldest first, at most `limit` and a few hundred. Where some are
@@ -114,7 +133,7 @@ impl Feed {
         self.order.mark()
     }
 
-    /// Waits for what comes next. May be dropped at any time: nothing is lost.
+    /// Waits for what comes next.
     pub async fn next(&mut self) -> Fed {
         loop {
             if let Some(fed) = self.waiting.pop_front() {

@@ -41,7 +41,8 @@ pub(super) struct Order {
 impl Order {
     /// Begins one after these positions. Older orders than are kept go.
     pub(super) fn begin(dir: &Path, started: Timestamp, positions: Positions) -> Result<Self, OpError> {
-        let failed = |what: String| OpError::new(ErrorCode::StorageFailed, format!("no order of events: {what}"));
+        let failed =
+            |what: String| OpError::new(ErrorCode::StorageFailed, format!("no order of events: {what}"));
         private_dir(dir).map_err(|error| failed(error.to_string()))?;
         prune(dir);
         let mut order = Self {
@@ -140,7 +141,9 @@ fn path(dir: &Path, number: u64) -> PathBuf {
 /// Removes the oldest orders.
 fn prune(dir: &Path) {
     let Ok(entries) = fs::read_dir(dir) else { return };
-    let age = |entry: &fs::DirEntry| entry.metadata().and_then(|meta| meta.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+    let age = |entry: &fs::DirEntry| {
+        entry.metadata().and_then(|meta| meta.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
+    };
     let mut files: Vec<_> = entries.flatten().map(|entry| (age(&entry), entry.path())).collect();
     files.sort();
     for (_, path) in files.iter().take((files.len() + 1).saturating_sub(KEPT)) {

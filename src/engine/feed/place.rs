@@ -63,7 +63,11 @@ pub struct NoPlace;
 
 fn number(text: &str) -> Result<u64, NoPlace> {
     // The parser also takes a sign.
-    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().map_err(|_| NoPlace) } else { Err(NoPlace) }
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        text.parse().map_err(|_| NoPlace)
+    } else {
+        Err(NoPlace)
+    }
 }
 
 impl FromStr for Mark {

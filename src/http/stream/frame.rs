@@ -13,6 +13,7 @@ use crate::domain::{
     AskKind, EndCause, Ending, Epoch, Event, EventData, How, Position, Role, Session, SessionId,
     SessionStatus, StatusWord, Timestamp,
 };
+use crate::ops::Newcomer;
 
 /// One event, ready for every stream.
 #[derive(Debug)]
@@ -73,8 +74,8 @@ pub(super) fn own_position(id: &str) -> Option<Position> {
 }
 
 impl Frame {
-    /// Renders an event. `id` is its id on the stream of all sessions; `new` the session, if this is its first event.
-    pub(super) fn of(event: &Event, id: &str, new: Option<&Session>) -> Self {
+    /// Renders an event. `id` is its id on the stream of all sessions; `new` the session's name, if this is its first event.
+    pub(super) fn of(event: &Event, id: &str, new: Option<&Newcomer>) -> Self {
         let position = Position { epoch: event.epoch, seq: event.seq };
         let status = match &event.data {
             EventData::Status { report, .. } => Some(report.status.word()),
@@ -112,9 +113,9 @@ pub(super) fn one(event: &Event) -> Bytes {
 }
 
 /// Renders an event for the stream of all sessions.
-pub(super) fn all(event: &Event, id: &str, new: Option<&Session>) -> Bytes {
+pub(super) fn all(event: &Event, id: &str, new: Option<&Newcomer>) -> Bytes {
     let (kind, parts) = parts(event);
-    let created = new.map(|session| json!({ "name": session.name, "workDir": session.work_dir }));
+    let created = new.map(|new| json!({ "name": new.name, "workDir": new.work_dir }));
     let created = created.as_ref().map(|data| ("session_created", data));
     let told = parts.iter().filter_map(|part| Some((part.all?, &part.data)));
     let parts: Vec<_> = created.into_iter().chain(told).collect();
@@ -147,7 +148,12 @@ pub(super) fn bare(event: &str, session: Option<SessionId>, data: Option<&Value>
 }
 
 /// A frame that stands for no event, with the id from which a reader who sees nothing more can take up.
-pub(super) fn bare_at(event: &str, session: Option<SessionId>, data: Option<&Value>, id: Option<&str>) -> Bytes {
+pub(super) fn bare_at(
+    event: &str,
+    session: Option<SessionId>,
+    data: Option<&Value>,
+    id: Option<&str>,
+) -> Bytes {
     let now = Timestamp::now();
     let told = Told {
         event,
@@ -290,8 +296,13 @@ mod tests {
 
     #[test]
     fn every_status_is_told_and_an_end_besides() {
-        let ending =
-            Ending { cause: EndCause::Killed, exit_code: None, signal: None, by: Some("cli".into()), detail: None };
+        let ending = Ending {
+            cause: EndCause::Killed,
+            exit_code: None,
+            signal: None,
+            by: Some("cli".into()),
+            detail: None,
+        };
         let event = status(SessionStatus::Ended(ending));
         let frame = Frame::of(&event, "there-1", None);
         assert!(frame.last);
@@ -300,7 +311,10 @@ mod tests {
         assert_eq!(names, ["session_status_change", "session_ended"]);
         assert_eq!(told[0].1["data"]["status"], "ended");
         assert_eq!(told[0].1["data"]["detail"], "why");
-        assert_eq!((&told[1].1["data"]["reason"], &told[1].1["data"]["by"]), (&json!("killed"), &json!("cli")));
+        assert_eq!(
+            (&told[1].1["data"]["reason"], &told[1].1["data"]["by"]),
+            (&json!("killed"), &json!("cli"))
+        );
         // Whoever is cut off between the two gets both again.
         assert_eq!((&told[0].0, told[1].0.as_deref()), (&None, Some("there-1")));
         let told = read(&frame.one);
@@ -344,7 +358,13 @@ mod tests {
 
     #[test]
     fn ids_of_others_name_no_position() {
-        for id in ["", "17", "x-1", "00000000-0000-4000-8000-000000000000-", "00000000-0000-4000-8000-000000000000-+1"] {
+        for id in [
+            "",
+            "17",
+            "x-1",
+            "00000000-0000-4000-8000-000000000000-",
+            "00000000-0000-4000-8000-000000000000-+1",
+        ] {
             assert_eq!(own_position(id), None, "{id}");
         }
     }

@@ -2,15 +2,15 @@
 //!
 //! It starts with the first stream and stays: what it costs is one connection a session, and streams come back.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{OnceCell, broadcast};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::frame::Frame;
-use crate::domain::{Event, OpError, Session, SessionId};
-use crate::ops::{Aegis, Caller, Fed, Feed, Mark, Place, SessionRef};
+use crate::domain::{Event, OpError, SessionId};
+use crate::ops::{Aegis, Fed, Feed, Mark, Newcomer, Place};
 
 /// How many frames are kept for streams that are behind; beyond that they are told a gap. At two hundred events a
 /// second that is ten seconds.
@@ -37,11 +37,6 @@ struct Outlet {
     mark: Mark,
     all: broadcast::Sender<Arc<Frame>>,
     sessions: HashMap<SessionId, broadcast::Sender<Arc<Frame>>>,
-}
-
-/// The surface's name, for what is asked on behalf of all streams.
-fn caller() -> Caller {
-    Caller { surface: "http".into(), inside: None }
 }
 
 impl Hub {
@@ -76,27 +71,23 @@ impl Hub {
     }
 
     /// The session of an event that is its first.
-    pub(super) async fn new_session(&self, event: &Event) -> Option<Session> {
-        new_session(&self.aegis, event).await
+    pub(super) async fn newcomer(&self, event: &Event) -> Option<Newcomer> {
+        newcomer(&self.aegis, event).await
     }
 }
 
-async fn new_session(aegis: &Aegis, event: &Event) -> Option<Session> {
-    if event.seq != 1 {
-        return None;
-    }
-    let request = SessionRef { session_id: event.session_id.to_string() };
-    aegis.get_status(&caller(), request).await.ok().map(|detail| detail.session)
+async fn newcomer(aegis: &Aegis, event: &Event) -> Option<Newcomer> {
+    if event.seq == 1 { aegis.newcomer(event.session_id).await.ok() } else { None }
 }
 
 async fn tell(aegis: Aegis, mut feed: Feed, outlet: Arc<Mutex<Outlet>>) {
     // Those whose end was told.
-    let mut ended = std::collections::HashSet::new();
+    let mut ended = HashSet::new();
     loop {
         let fed = feed.next().await;
         let (session, mark, frame) = match fed {
             Fed::Event { mark, event } => {
-                let new = new_session(&aegis, &event).await;
+                let new = newcomer(&aegis, &event).await;
                 let frame = Frame::of(&event, &Place::from(mark).to_string(), new.as_ref());
                 if frame.last {
                     ended.insert(event.session_id);

@@ -32,7 +32,9 @@ enum Before {
     /// Its session's events after this are told first.
     Since(Position),
     /// All that was missed waits already; others may have theirs when it has gone out.
-    Replay { _turn: tokio::sync::SemaphorePermit<'static> },
+    Replay {
+        _turn: tokio::sync::SemaphorePermit<'static>,
+    },
 }
 
 struct Reader {
@@ -81,7 +83,7 @@ pub(in crate::http) async fn all_sessions(
                 (Replay::Events(events), Some(place)) => {
                     for (told, event) in (1..).zip(&events) {
                         let id = place.towards(mark, told).map_or_else(|| here.clone(), |id| id.to_string());
-                        let new = door.hub.new_session(event).await;
+                        let new = door.hub.newcomer(event).await;
                         waiting.push_back(frame::all(event, &id, new.as_ref()));
                     }
                 }
@@ -94,7 +96,18 @@ pub(in crate::http) async fn all_sessions(
     }
     let beat = beat(door);
     let door = door.clone();
-    let reader = Reader { door, caller, session: None, frames, waiting, before, known: None, beat, over: false, _place: place };
+    let reader = Reader {
+        door,
+        caller,
+        session: None,
+        frames,
+        waiting,
+        before,
+        known: None,
+        beat,
+        over: false,
+        _place: place,
+    };
     Ok(reader.answer())
 }
 
@@ -133,17 +146,13 @@ pub(in crate::http) async fn one_session(
     let beat = beat(door);
     let door = door.clone();
     let session = Some(id);
-    let reader = Reader { door, caller, session, frames, waiting, before, known: None, beat, over, _place: place };
+    let reader =
+        Reader { door, caller, session, frames, waiting, before, known: None, beat, over, _place: place };
     Ok(reader.answer())
 }
 
 /// What an ended session's stream has beyond a position, to its end.
-async fn rest(
-    door: &HttpDoor,
-    caller: &Caller,
-    session: &Session,
-    mut after: Position,
-) -> Reply<Vec<Bytes>> {
+async fn rest(door: &HttpDoor, caller: &Caller, session: &Session, mut after: Position) -> Reply<Vec<Bytes>> {
     let mut told = Vec::new();
     let mut ended = false;
     loop {

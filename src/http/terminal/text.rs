@@ -41,7 +41,7 @@ mod tests {
             let mut text = Text::default();
             let told: String = whole.as_bytes().chunks(size).map(|bytes| text.push(bytes)).collect();
             assert_eq!(told, whole, "{size} bytes at a time");
-            assert_eq!(text.rest, []);
+            assert!(text.rest.is_empty());
         }
     }
 
