@@ -71,6 +71,9 @@ async fn crowded(table: &mut Table, streams: usize, target: Target) {
     let created = server.post("/v1/sessions", json!({"workDir": lab.work_dir()})).await.is(201);
     let id = created["id"].as_str().unwrap().to_owned();
     server.until(&id, "idle").await;
+    // The transcript comes with the first turn.
+    server.post(&format!("/v1/sessions/{id}/send"), json!({"text": "hello"})).await.is(200);
+    server.until(&id, "idle").await;
     let pid = i32::try_from(server.child.id().unwrap()).unwrap();
     let before = Used::of(pid);
     let (open, mut all_open) = tokio::sync::mpsc::channel(1);

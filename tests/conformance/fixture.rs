@@ -72,7 +72,7 @@ fn text(text: &str) -> Value {
 }
 
 fn done(content: Value) -> Result<CallToolResponse, ErrorData> {
-    Ok(of::<CallToolResult>(json!({"content": content})).into())
+    Ok(of::<CallToolResult>(json!({"resultType": "complete", "content": content})).into())
 }
 
 fn resource(uri: &str, mime: &str, text: &str) -> Value {
@@ -132,7 +132,10 @@ impl Fixture {
             ])),
             "test_error_handling" => {
                 let said = text("This tool intentionally returns an error for testing");
-                Ok(of::<CallToolResult>(json!({"content": [said], "isError": true})).into())
+                Ok(of::<CallToolResult>(
+                    json!({"resultType": "complete", "content": [said], "isError": true}),
+                )
+                .into())
             }
             "test_tool_with_logging" => {
                 for said in ["Tool execution started", "Tool processing data", "Tool execution completed"] {
@@ -400,7 +403,7 @@ impl ServerHandler for Fixture {
             }
             _ => return self.0.read_resource(request, cx).await,
         };
-        Ok(of::<ReadResourceResult>(json!({"contents": [contents]})).into())
+        Ok(of::<ReadResourceResult>(json!({"resultType": "complete", "contents": [contents]})).into())
     }
 
     async fn subscribe(&self, request: SubscribeRequestParams, cx: Cx) -> Result<(), ErrorData> {
@@ -446,7 +449,9 @@ impl ServerHandler for Fixture {
             ("test_prompt_with_image", json!([])),
             ("test_input_required_result_prompt", json!([])),
         ] {
-            listed.prompts.push(of(json!({"name": name, "arguments": arguments})));
+            listed.prompts.push(of(
+                json!({"name": name, "description": "For the conformance suite.", "arguments": arguments}),
+            ));
         }
         Ok(listed)
     }
@@ -484,7 +489,7 @@ impl ServerHandler for Fixture {
             "test_input_required_result_prompt" => json!([user(text("With context."))]),
             _ => return self.0.get_prompt(request, cx).await,
         };
-        Ok(of::<GetPromptResult>(json!({"messages": messages})).into())
+        Ok(of::<GetPromptResult>(json!({"resultType": "complete", "messages": messages})).into())
     }
 
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {

@@ -253,6 +253,9 @@ async fn a_stream_that_is_not_read_slows_nobody() {
     let lab = Lab::fake(rules()).build().await;
     let server = HttpServer::start(&lab).await;
     let id = create(&lab, &server, "one").await;
+    // The transcript comes with the first turn.
+    send(&server, &id, "greet").await;
+    server.until(&id, "idle").await;
     let request = Request::builder().uri("/v1/events").header("host", server.addr.to_string());
     let stuck = server.open(request.body(Full::from(Bytes::new())).unwrap()).await;
     let mut stream = server.events("/v1/events", None).await;
@@ -277,6 +280,8 @@ async fn many_streams_get_every_event() {
     let lab = Lab::fake(rules()).build().await;
     let server = HttpServer::start(&lab).await;
     let id = create(&lab, &server, "one").await;
+    send(&server, &id, "greet").await;
+    server.until(&id, "idle").await;
     let mut streams = Vec::new();
     for at in 0..STREAMS {
         let path = if at % 2 == 0 { "/v1/events".to_owned() } else { format!("/v1/sessions/{id}/events") };

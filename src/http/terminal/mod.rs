@@ -66,6 +66,8 @@ impl Viewer {
                 let _ = socket.send(Told::Error { message }.message()).await;
             }
             let _ = socket.send(Message::Close(Some(end.frame()))).await;
+            // A socket that is closed with something unread takes what was sent along.
+            while let Some(Ok(_)) = socket.recv().await {}
         };
         let _ = timeout(FAREWELL, farewell).await;
     }
