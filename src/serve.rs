@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aegis::access::Access;
 use aegis::app::App;
@@ -11,11 +12,15 @@ use aegis::cli::{self, Listen, McpArgs};
 use aegis::domain::{ErrorCode, OpError};
 use aegis::engine::steward;
 use aegis::http::{BindError, Hosts, HttpDoor, Settings, bind};
-use aegis::mcp::{self, McpDoor, Met};
 use aegis::viewers::Windows;
+use aegis::mcp::{self, McpDoor, Met, Streamable};
+use aegis::ops::Caller;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+
+/// How long terminals may take to read that the server ends.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Serves until the MCP client leaves; without one, where HTTP is served, until the process is told to end.
 pub(crate) async fn serve(app: App, args: McpArgs, warnings: mcp::Warnings) -> ExitCode {
@@ -24,11 +29,19 @@ pub(crate) async fn serve(app: App, args: McpArgs, warnings: mcp::Warnings) -> E
         cli::ToolSet::Full => mcp::ToolSet::Full,
     };
     let closing = CancellationToken::new();
+    let door = |caller: Caller| {
+        let door = McpDoor::new(app.aegis(), caller, set).with_warnings(warnings.clone());
+        door.eliciting(args.elicit || app.config.elicit)
+    };
     let http = match args.http {
-        Some(listen) => match open_http(&app, listen, &closing).await {
-            Ok(http) => Http::Open(http),
-            Err(error) => Http::Refused(error),
-        },
+        // Whoever comes over the network runs inside no session, as far as can be told.
+        Some(listen) => {
+            match open_http(&app, listen, door(Caller { inside: None, ..app.caller("mcp") }), &closing).await
+            {
+                Ok(http) => Http::Open(http),
+                Err(error) => Http::Refused(error),
+            }
+        }
         None => Http::Unasked,
     };
     if let Http::Refused(error) = &http {
@@ -45,8 +58,7 @@ pub(crate) async fn serve(app: App, args: McpArgs, warnings: mcp::Warnings) -> E
             None
         }
     };
-    let door = McpDoor::new(app.aegis(), app.caller("mcp"), set).with_warnings(warnings);
-    let door = door.eliciting(args.elicit || app.config.elicit);
+    let door = door(app.caller("mcp"));
     let code = match http {
         Http::Unasked => ended(mcp::serve_stdio(door).await).0,
         Http::Refused(_) => match ended(mcp::serve_stdio(door).await) {
@@ -133,6 +145,7 @@ fn ended(served: Result<Met, mcp::ServeError>) -> (ExitCode, Met) {
 async fn open_http(
     app: &App,
     listen: Listen,
+    mcp: McpDoor,
     closing: &CancellationToken,
 ) -> Result<JoinHandle<()>, OpError> {
     let config = &app.config;
@@ -158,12 +171,21 @@ async fn open_http(
         // A prompt of the longest kind, each byte of it escaped as JSON may, and what stands around it.
         max_body_bytes: usize::try_from(config.max_prompt_bytes).unwrap_or(usize::MAX / 4) * 2 + 64 * 1024,
         stall_threshold_ms: config.stall_threshold_ms,
+        heartbeat: Duration::from_millis(config.stream_heartbeat_ms),
     };
+    let mcp = Streamable::new(mcp, settings.max_body_bytes, closing.clone());
     let access = Arc::new(Access::new(config.auth_token.clone()));
-    let door = HttpDoor::new(app.aegis(), access, settings, closing.clone());
+    let door = HttpDoor::new(app.aegis(), access, settings, closing.clone()).mount("/mcp", mcp);
     // Whatever is logged: with port 0 nothing else tells it.
     let _ = writeln!(std::io::stderr(), "aegis: HTTP on http://{}", listening.addr);
-    Ok(tokio::spawn(listening.serve(door.router(), closing.clone())))
+    let closing = closing.clone();
+    Ok(tokio::spawn(async move {
+        let terminals = async {
+            closing.cancelled().await;
+            let _ = tokio::time::timeout(LAST_WORDS, door.drained()).await;
+        };
+        tokio::join!(listening.serve(door.router(), closing.clone()), terminals);
+    }))
 }
 
 async fn resolve(host: &str, port: u16) -> Result<SocketAddr, OpError> {

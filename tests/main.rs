@@ -8,6 +8,8 @@ mod architecture;
 mod channels;
 /// What file and environment make of the configuration.
 mod config;
+/// What the makers of MCP hold a server against, over HTTP.
+mod conformance;
 /// The doors from outside: the real program with the real Claude Code.
 mod doors;
 /// The stand-in for Claude Code, made to do what the real one cannot be made to do on demand.

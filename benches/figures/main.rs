@@ -34,6 +34,8 @@ mod prompts;
 mod soak;
 /// The server's start, and an idle server.
 mod start;
+/// Streams of events over HTTP.
+mod streams;
 #[path = "../../tests/support/mod.rs"]
 mod support;
 mod table;
@@ -45,7 +47,7 @@ mod transcript;
 use table::Table;
 
 /// All topics that run without being named, in order.
-const TOPICS: &[&str] = &["start", "idle", "hooks", "launch", "prompts", "transcript", "flood"];
+const TOPICS: &[&str] = &["start", "idle", "hooks", "launch", "prompts", "transcript", "flood", "streams"];
 
 #[tokio::main]
 async fn main() {
@@ -80,6 +82,7 @@ async fn main() {
             "launch" => launch::measure(&mut table).await,
             "prompts" => prompts::measure(&mut table).await,
             "transcript" => transcript::measure(&mut table).await,
+            "streams" => streams::measure(&mut table).await,
             "flood" => flood::measure(&mut table).await,
             "channels" => channels::measure().await,
             _ => soak::measure(&mut table, soak).await,

@@ -97,6 +97,7 @@ pub(super) const KEYS: &[Key] = &[
     users("alerting.failureThreshold", "AEGIS_ALERT_FAILURE_THRESHOLD", Kind::Number(1, 1000)),
     users("alerting.cooldownMs", "AEGIS_ALERT_COOLDOWN_MS", Kind::Number(1000, 86_400_000)),
     users("caFile", "AEGIS_CA_FILE", Kind::Path),
+    key("streamHeartbeatMs", "AEGIS_STREAM_HEARTBEAT_MS", Kind::Number(100, 600_000)),
     key("logLevel", "AEGIS_LOG", Kind::Text),
 ];
 

@@ -104,6 +104,9 @@ pub struct Config {
     /// Certificate authorities beside those that browsers trust, as PEM, for what is sent to channels.
     /// `AEGIS_CA_FILE`.
     pub ca_file: Option<PathBuf>,
+    /// How often a stream of events without news shows that it lives, in milliseconds. `AEGIS_STREAM_HEARTBEAT_MS`.
+    #[schemars(range(min = 100, max = 600_000))]
+    pub stream_heartbeat_ms: u64,
     /// How much is logged, on standard error. `AEGIS_LOG`.
     pub log_level: LogLevel,
 }
@@ -230,6 +233,8 @@ impl Default for Config {
             email: Email::default(),
             alerting: Alerting::default(),
             ca_file: None,
+            // Proxies that close what is silent do so after a minute.
+            stream_heartbeat_ms: 30 * 1000,
             log_level: LogLevel::default(),
         }
     }

@@ -31,6 +31,8 @@ pub struct Paths {
     pub outbox_mark: PathBuf,
     /// Whose lock on a file in it is held runs that channel.
     pub channels_dir: PathBuf,
+    /// In which order the events of all sessions were told.
+    pub streams_dir: PathBuf,
     /// What tools keep between sessions.
     pub data_dir: PathBuf,
     /// The sockets of this state directory's sessions.
@@ -81,6 +83,7 @@ impl Paths {
             pipelines_mark: state_dir.join("pipelines.changed"),
             outbox_mark: state_dir.join("outbox.changed"),
             channels_dir: state_dir.join("channels"),
+            streams_dir: state_dir.join("streams"),
             data_dir: state_dir.join("data"),
             socket_dir,
             state_dir,

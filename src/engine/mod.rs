@@ -10,6 +10,7 @@ mod channels;
 mod close;
 mod create;
 mod cursor;
+mod feed;
 mod find;
 mod fs_watch;
 mod health;
@@ -51,6 +52,7 @@ use crate::holder::{self, Archive, HolderClient};
 use crate::store::{Store, StoreError};
 
 pub use changes::Changes;
+pub use feed::{Fed, Feed, Mark, Newcomer, NoPlace, Place, Replay};
 pub use news::{News, NewsReader};
 pub use pipeline::{NewPipeline, NewStep, PipelineQuery};
 pub use repository::{Project, Repository};

@@ -1,17 +1,25 @@
 //! What every call may use, and the router made of all routes.
 
+use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::extract::Request;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::Response;
+use axum::routing::{MethodRouter, any_service};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::Service;
 
 use super::guard::{self, Hosts};
 use super::listed::Listed;
 use super::route::Route;
+use super::stream::{Hub, MOST_STREAMS};
 use super::{openapi, routes};
-use crate::access::Access;
+use crate::access::{Access, Needs};
 use crate::ops::Aegis;
 
 /// What the door is told by the configuration.
@@ -23,6 +31,8 @@ pub struct Settings {
     pub max_body_bytes: usize,
     /// Silence after which a running turn counts as stalled, in milliseconds, as sessions are told.
     pub stall_threshold_ms: u64,
+    /// How often a stream without news shows that it lives.
+    pub heartbeat: Duration,
 }
 
 /// The door. A clone is another handle on the same one.
@@ -35,6 +45,14 @@ pub struct HttpDoor {
     pub(super) listed: Arc<Listed>,
     /// Cancelled when the server is to end: streams say so and close.
     pub(super) closing: CancellationToken,
+    /// The events of all sessions, for streams.
+    pub(super) hub: Arc<Hub>,
+    /// The places of streams and terminals.
+    pub(super) streams: Arc<Semaphore>,
+    /// Terminals that are open: the listener no longer knows their connections.
+    pub(super) terminals: TaskTracker,
+    /// What is served beside the routes, by path.
+    mounts: Vec<(&'static str, MethodRouter<Self>)>,
 }
 
 impl HttpDoor {
@@ -42,13 +60,35 @@ impl HttpDoor {
     #[must_use]
     pub fn new(aegis: Aegis, access: Arc<Access>, settings: Settings, closing: CancellationToken) -> Self {
         Self {
+            hub: Arc::new(Hub::new(aegis.clone())),
             aegis,
             access,
             settings: Arc::new(settings),
             started: Instant::now(),
             listed: Arc::default(),
             closing,
+            streams: Arc::new(Semaphore::new(MOST_STREAMS)),
+            terminals: TaskTracker::new(),
+            mounts: Vec::new(),
         }
+    }
+
+    /// Also serves something else under a path, behind the same guards: hosts, origins, tokens. It finds the
+    /// [`Caller`](crate::ops::Caller) and an [`Identity`](crate::access::Identity) among the request's extensions.
+    #[must_use]
+    pub fn mount<T>(mut self, path: &'static str, service: T) -> Self
+    where
+        T: Service<Request, Response = Response, Error = Infallible> + Clone + Send + Sync + 'static,
+        T::Future: Send + 'static,
+    {
+        self.mounts.push((path, any_service(service)));
+        self
+    }
+
+    /// Waits until the terminals that are open have been told that the server ends.
+    pub async fn drained(&self) {
+        self.terminals.close();
+        self.terminals.wait().await;
     }
 
     /// Gives what answers every request.
@@ -56,6 +96,11 @@ impl HttpDoor {
         let mut router = Router::new();
         for route in routes::all() {
             router = self.add(router, route);
+        }
+        for (path, service) in &self.mounts {
+            let gate = guard::Gate { door: self.clone(), needs: Needs::Anyone };
+            let service = service.clone().layer(from_fn(guard::introduce));
+            router = router.route(path, service.layer(from_fn_with_state(gate, guard::inner)));
         }
         router
             .fallback(guard::unknown)

@@ -1,4 +1,5 @@
-//! The HTTP door: REST under `/v1`, its older spelling without it, and the description of all that.
+//! The HTTP door: REST and streams under `/v1`, its older spelling without it, and the description of all that. Other
+//! services, such as MCP, are mounted beside it.
 //!
 //! | part | what it is |
 //! |---|---|
@@ -10,6 +11,7 @@
 //! | `refusal` | how a failure is told |
 //! | `routes` | the handlers, a file a resource |
 //! | `listed` | the page of sessions that was told last |
+//! | `stream`, `terminal` | streams of events, and a session's terminal over a WebSocket |
 //! | `shape` | what clients read, where it is not what [`crate::ops`] gives |
 //!
 //! Clients of an older program know these paths and names; where that program and Aegis differ in words (statuses)
@@ -26,6 +28,8 @@ mod route;
 mod routes;
 mod serve;
 mod shape;
+mod stream;
+mod terminal;
 
 pub use door::{HttpDoor, Settings};
 pub use guard::Hosts;

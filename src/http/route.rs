@@ -103,6 +103,22 @@ impl Route {
         self.answers.push(Answer { status, content: "application/json", schema: Some(schema::<T>) });
         self
     }
+
+    /// It answers with a stream of events.
+    pub(super) fn streams(mut self) -> Self {
+        self.answers.push(Answer {
+            status: 200,
+            content: "text/event-stream",
+            schema: Some(schema::<String>),
+        });
+        self
+    }
+
+    /// It becomes a WebSocket.
+    pub(super) fn upgrades(mut self) -> Self {
+        self.answers.push(Answer { status: 101, content: "", schema: None });
+        self
+    }
 }
 
 fn schema<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {

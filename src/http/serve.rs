@@ -14,12 +14,17 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 /// How long a client may take to send a request's head.
 const HEAD_TIME: Duration = Duration::from_secs(10);
+
+/// How long a client may take nothing of what is told it, once the system's buffers are full. One that is gone without
+/// a word, or does not read, holds its place and what waits for it no longer than that.
+const STALLED: Duration = Duration::from_secs(30);
 
 /// How many connections are open at once; more wait in the system's queue. Below the usual limit of descriptors.
 const MOST_CONNECTIONS: usize = 4096;
@@ -138,6 +143,9 @@ impl Listening {
 async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, closing: CancellationToken) {
     // Answers are small, and each is written whole.
     let _ = stream.set_nodelay(true);
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(STALLED));
+    let stream = Box::pin(stream);
     let service = router.map_request(move |mut request: hyper::Request<hyper::body::Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         request.map(axum::body::Body::new)

@@ -15,8 +15,9 @@ use rmcp::model::{
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler, tool_handler};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::admit::admit;
 use super::args::{brief, nearest};
 use super::guard::Slots;
 use super::notices::{Notices, Warnings};
@@ -52,6 +53,8 @@ pub struct McpDoor {
     pub(super) slots: Arc<Slots>,
     /// Fires when the client is gone: whatever waits for something else may stop.
     pub(super) closing: CancellationToken,
+    /// Fires that when the last clone goes, as over HTTP, where nothing else tells the end.
+    pub(super) _ends: Arc<DropGuard>,
     pub(super) progress_every: Duration,
     pub(super) notices: Arc<Notices>,
     pub(super) warnings: Warnings,
@@ -63,13 +66,15 @@ impl McpDoor {
     /// Builds the door over the operations.
     #[must_use]
     pub fn new(aegis: Aegis, caller: Caller, set: ToolSet) -> Self {
+        let closing = CancellationToken::new();
         Self {
             aegis,
             caller,
             set,
             tools: Arc::default(),
             slots: Arc::default(),
-            closing: CancellationToken::new(),
+            _ends: Arc::new(closing.clone().drop_guard()),
+            closing,
             progress_every: PROGRESS_EVERY,
             notices: Arc::default(),
             warnings: Warnings::default(),
@@ -87,6 +92,17 @@ impl McpDoor {
     #[must_use]
     pub fn with_warnings(self, warnings: Warnings) -> Self {
         Self { warnings, ..self }
+    }
+
+    /// The same door for another peer, who is told and ended apart. The tools and the bound on calls are shared.
+    pub(super) fn for_peer(&self) -> Self {
+        let closing = CancellationToken::new();
+        Self {
+            _ends: Arc::new(closing.clone().drop_guard()),
+            closing,
+            notices: Arc::default(),
+            ..self.clone()
+        }
     }
 
     /// Lists the tools of a set as clients see them, in the order of their names.
@@ -136,9 +152,11 @@ impl ServerHandler for McpDoor {
         if !self.router().has_route(&request.name) {
             return Err(self.unknown_tool(&request.name));
         }
+        admit(&request.name, &context.extensions)?;
         let name = request.name.clone();
         let cancelled = context.ct.clone();
-        let call = self.router().call(ToolCallContext::new(self, request, context));
+        let door = self.on_behalf(&context.extensions);
+        let call = self.router().call(ToolCallContext::new(&door, request, context));
         self.slots.run(&name, call, &cancelled, &self.closing).await
     }
 
@@ -180,7 +198,8 @@ impl ServerHandler for McpDoor {
         request: ReadResourceRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
-        let reading = self.read(&request.uri, is_modern(&context));
+        let door = self.on_behalf(&context.extensions);
+        let reading = door.read(&request.uri, is_modern(&context));
         self.slots.ask("resources/read", reading, &context.ct).await
     }
 

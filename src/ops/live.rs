@@ -1,8 +1,8 @@
 //! What doors need beside the operations that clients call: news as it happens, and what a prompt's arguments mean.
 
 use super::{Aegis, Caller};
-use crate::domain::{Answer, Ask, AskId, OpError, SessionId};
-use crate::engine::{NewsReader, Project, Roster};
+use crate::domain::{Answer, Ask, AskId, Event, OpError, Position, SessionId};
+use crate::engine::{Feed, Mark, Newcomer, NewsReader, Place, Project, Replay, Roster};
 
 /// An answer to exactly one ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,47 @@ impl Aegis {
     /// As [`Aegis::roster`].
     pub async fn news(&self, _: &Caller) -> Result<NewsReader, OpError> {
         self.engine.news().await
+    }
+
+    /// Follows all sessions in one order that readers can take up again; what happens after this returned is told.
+    ///
+    /// # Errors
+    ///
+    /// As [`Aegis::roster`].
+    pub async fn feed(&self) -> Result<Feed, OpError> {
+        self.engine.feed().await
+    }
+
+    /// Tells what a session is called and where it works.
+    ///
+    /// # Errors
+    ///
+    /// `no_such_session`, `storage_failed`.
+    pub async fn newcomer(&self, id: SessionId) -> Result<Newcomer, OpError> {
+        self.engine.newcomer(id).await
+    }
+
+    /// Gives what happened between a place and a later mark of a feed's order.
+    ///
+    /// # Errors
+    ///
+    /// `storage_failed`.
+    pub async fn replay(&self, _: &Caller, place: &Place, to: Mark) -> Result<Replay, OpError> {
+        self.engine.replay(place, to).await
+    }
+
+    /// Gives a session's events after a position, oldest first: some hundred at most, none if there are no more.
+    ///
+    /// # Errors
+    ///
+    /// `no_such_session`, `storage_failed`.
+    pub async fn events_after(
+        &self,
+        _: &Caller,
+        id: SessionId,
+        after: Option<Position>,
+    ) -> Result<Vec<Event>, OpError> {
+        self.engine.events_after(id, after, usize::MAX).await
     }
 
     /// Finds the session that is meant.

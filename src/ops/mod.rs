@@ -28,7 +28,10 @@ use crate::channel::Channels;
 use crate::domain::{ErrorCode, OpError, SessionId};
 use crate::engine::Engine;
 
-pub use crate::engine::{Attachment, News, NewsReader, Project, Repository, Roster};
+pub use crate::engine::{
+    AttachInput, Attachment, Fed, Feed, Mark, Newcomer, News, NewsReader, Place, Project, Replay, Repository,
+    Roster,
+};
 pub use ask::{ApprovePermission, RejectPermission};
 pub use batch::{BatchCreateSessions, BatchItem, BatchResult, Failure, SessionsCreated};
 pub use catalogue::{Door, OPS, Op};

@@ -1,5 +1,5 @@
 // An MCP client made with the official TypeScript SDK. Started as
-//   node client.mjs <directory of the installed SDK> <aegis>
+//   node client.mjs <directory of the installed SDK> <aegis, or the URL of a server that runs>
 // it starts the server, tells what it offers, and then does one thing for each line on stdin:
 //   {"name", "arguments"}                     calls a tool: {"result"}
 //   {"do": "<what of the table below>", ...}  anything else: {"result"}
@@ -12,6 +12,7 @@ const [sdk, aegis] = process.argv.slice(2);
 const load = (file) => import(pathToFileURL(join(sdk, "node_modules/@modelcontextprotocol/sdk/dist/esm", file)));
 const { Client } = await load("client/index.js");
 const { StdioClientTransport } = await load("client/stdio.js");
+const { StreamableHTTPClientTransport } = await load("client/streamableHttp.js");
 const types = await load("types.js");
 
 const tell = (value) => process.stdout.write(JSON.stringify(value) + "\n");
@@ -83,8 +84,13 @@ const doing = {
   },
 };
 
+const token = process.env.AEGIS_AUTH_TOKEN;
+const requestInit = token ? { headers: { Authorization: `Bearer ${token}` } } : {};
+const transport = aegis.startsWith("http:")
+  ? new StreamableHTTPClientTransport(new URL(aegis), { requestInit })
+  : new StdioClientTransport({ command: aegis, args: process.argv.slice(4), env: process.env, stderr: "ignore" });
 try {
-  await client.connect(new StdioClientTransport({ command: aegis, args: process.argv.slice(4), env: process.env, stderr: "ignore" }));
+  await client.connect(transport);
   const { tools } = await client.listTools();
   tell({ tools: tools.map((tool) => tool.name), withSchema: tools.filter((tool) => tool.outputSchema).length });
 } catch (error) {

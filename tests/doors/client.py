@@ -1,6 +1,6 @@
 """An MCP client made with the official Python SDK. Started as
 
-    python client.py <legacy|auto> <aegis> [arguments of aegis]
+    python client.py <legacy|auto> <aegis, or the URL of a server that runs> [arguments of aegis]
 
 it speaks as client.mjs does: a line in, a line out. With `auto` the SDK chooses the newer protocol by itself.
 """
@@ -135,7 +135,10 @@ async def do(client: Client, asked: dict) -> object:
 
 async def main() -> None:
     mode, aegis, *arguments = sys.argv[1:]
-    server = StdioServerParameters(command=aegis, args=arguments, env=dict(os.environ))
+    if aegis.startswith("http:"):
+        server = aegis
+    else:
+        server = StdioServerParameters(command=aegis, args=arguments, env=dict(os.environ))
     lines = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     async with Client(server, mode=mode, message_handler=hear, elicitation_callback=elicited) as client:

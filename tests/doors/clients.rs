@@ -10,6 +10,7 @@ use crate::support::lab::AEGIS;
 use crate::support::outside::{McpClient, Peer};
 
 const TYPESCRIPT: &str = "@modelcontextprotocol/sdk@1.32.2";
+const TYPESCRIPT_2: &str = "@modelcontextprotocol/client@2.3.1";
 const PYTHON: &str = "mcp==2.3.0";
 const INSPECTOR: &str = "@modelcontextprotocol/inspector@2.12.0";
 
@@ -18,14 +19,18 @@ const INSPECTOR: &str = "@modelcontextprotocol/inspector@2.12.0";
 pub(crate) enum Sdk {
     /// The official one for TypeScript, which opens with `initialize`.
     TypeScript,
+    /// The second one for TypeScript, made to open with `initialize`; over HTTP only.
+    TypeScript2,
+    /// The same, free to choose: it takes the newer protocol.
+    TypeScript2Modern,
     /// The official one for Python, made to open with `initialize`.
     Python,
     /// The same, free to choose: it takes the newer protocol.
     PythonModern,
 }
 
-fn npm(name: &str, package: &str) -> PathBuf {
-    once(name, package, |dir| {
+pub(crate) fn npm(name: &str, packages: &[&str]) -> PathBuf {
+    once(name, &packages.join(" "), |dir| {
         let mut npm = Command::new("npm");
         // Forced, because a package may name a newer Node.js than it needs.
         npm.args([
@@ -37,19 +42,24 @@ fn npm(name: &str, package: &str) -> PathBuf {
             "--ignore-scripts",
             "--prefix",
         ]);
-        must(npm.arg(dir).arg(package));
+        must(npm.arg(dir).args(packages));
     })
 }
 
 fn typescript() -> PathBuf {
     static DIR: OnceLock<PathBuf> = OnceLock::new();
-    DIR.get_or_init(|| npm("mcp-sdk", TYPESCRIPT)).clone()
+    DIR.get_or_init(|| npm("mcp-sdk", &[TYPESCRIPT])).clone()
+}
+
+fn typescript_2() -> PathBuf {
+    static DIR: OnceLock<PathBuf> = OnceLock::new();
+    DIR.get_or_init(|| npm("mcp-sdk-2", &[TYPESCRIPT_2])).clone()
 }
 
 /// The inspector's command-line program.
 pub(crate) fn inspector() -> PathBuf {
     static DIR: OnceLock<PathBuf> = OnceLock::new();
-    let dir = DIR.get_or_init(|| npm("mcp-inspector", INSPECTOR));
+    let dir = DIR.get_or_init(|| npm("mcp-inspector", &[INSPECTOR]));
     dir.join("node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js")
 }
 
@@ -61,11 +71,22 @@ fn python() -> PathBuf {
 
 /// Starts a client with a server behind it.
 pub(crate) async fn client(lab: &Lab, sdk: Sdk, args: &[&str]) -> McpClient {
+    client_of(lab, sdk, AEGIS, args).await
+}
+
+/// Starts a client of a server, which is a program with arguments or a URL.
+pub(crate) async fn client_of(lab: &Lab, sdk: Sdk, server: &str, args: &[&str]) -> McpClient {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/doors");
     let mut command = tokio::task::spawn_blocking(move || match sdk {
         Sdk::TypeScript => {
             let mut node = Command::new("node");
             node.arg(here.join("client.mjs")).arg(typescript());
+            node
+        }
+        Sdk::TypeScript2 | Sdk::TypeScript2Modern => {
+            let mut node = Command::new("node");
+            let mode = if sdk == Sdk::TypeScript2 { "legacy" } else { "auto" };
+            node.arg(here.join("client2.mjs")).arg(typescript_2()).arg(mode);
             node
         }
         Sdk::Python | Sdk::PythonModern => {
@@ -81,6 +102,6 @@ pub(crate) async fn client(lab: &Lab, sdk: Sdk, args: &[&str]) -> McpClient {
     })
     .await
     .unwrap();
-    command.env_clear().envs(&lab.env).current_dir(&lab.project).arg(AEGIS).args(args);
+    command.env_clear().envs(&lab.env).current_dir(&lab.project).arg(server).args(args);
     McpClient::bridged(Peer::start(command)).await
 }

@@ -1,6 +1,6 @@
 //! The doors from outside, with the real program and the real Claude Code.
 
-mod clients;
+pub(crate) mod clients;
 mod commands;
 mod eof;
 mod errors;

@@ -8,9 +8,10 @@ use rstest::rstest;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use super::clients::{Sdk, client, inspector};
+use super::clients::{Sdk, client, client_of, inspector};
 use crate::support::Lab;
 use crate::support::calls::{CALLS, Call, filled, script};
+use crate::support::http::HttpServer;
 use crate::support::lab::AEGIS;
 use crate::support::outside::McpClient;
 
@@ -26,6 +27,45 @@ async fn lab() -> Lab {
 async fn every_tool_is_driven(#[case] sdk: Sdk) {
     let lab = lab().await;
     let mut client = client(&lab, sdk, &[]).await;
+    drive(&lab, &mut client).await;
+    client.peer.end_input();
+    assert_eq!(client.peer.ended().await, 0);
+    assert_eq!(lab.processes(), [], "processes are left");
+}
+
+#[rstest]
+#[case(Sdk::TypeScript)]
+#[case(Sdk::TypeScript2)]
+#[case(Sdk::TypeScript2Modern)]
+#[case(Sdk::Python)]
+#[case(Sdk::PythonModern)]
+#[tokio::test(flavor = "multi_thread")]
+async fn every_tool_is_driven_over_http(#[case] sdk: Sdk) {
+    let lab = lab().await;
+    let server = HttpServer::start(&lab).await;
+    let mut client = client_of(&lab, sdk, &format!("http://{}/mcp", server.addr), &[]).await;
+    drive(&lab, &mut client).await;
+    let listed = client.act(json!({"do": "resources"})).await;
+    assert_eq!(listed["resources"].as_array().unwrap().len(), 2, "{listed}");
+    let read = client.act(json!({"do": "read", "uri": "aegis://health"})).await;
+    assert!(read["contents"][0]["text"].as_str().unwrap().contains("store"), "{read}");
+    let prompts = client.act(json!({"do": "prompts"})).await;
+    assert_eq!(prompts["prompts"].as_array().unwrap().len(), 3, "{prompts}");
+    if matches!(sdk, Sdk::TypeScript | Sdk::Python | Sdk::PythonModern) {
+        let uri = "aegis://sessions";
+        client.act(json!({"do": "subscribe", "uri": uri})).await;
+        let id = client.create(&lab, None).await;
+        assert_eq!(heard(&mut client, UPDATED).await["params"]["uri"], uri);
+        client.ask("kill_session", json!({"sessionId": id})).await;
+    }
+    client.peer.end_input();
+    assert_eq!(client.peer.ended().await, 0);
+    assert_eq!(server.end().await, 0);
+    assert_eq!(lab.processes(), [], "processes are left");
+}
+
+/// Calls every tool.
+async fn drive(lab: &Lab, client: &mut McpClient) {
     let table: BTreeSet<_> = CALLS.iter().map(|call| call.tool.to_owned()).collect();
     assert_eq!(table, client.tools, "each tool has a line in the table");
     let mut id = String::new();
@@ -43,9 +83,6 @@ async fn every_tool_is_driven(#[case] sdk: Sdk) {
     }
     let fault = client.fault("get_status", json!({"sessionId": "nobody"})).await;
     assert_eq!(fault["code"], "no_such_session");
-    client.peer.end_input();
-    assert_eq!(client.peer.ended().await, 0);
-    assert_eq!(lab.processes(), [], "processes are left");
 }
 
 const UPDATED: &str = "notifications/resources/updated";

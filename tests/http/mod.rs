@@ -3,4 +3,7 @@
 mod guard;
 mod life;
 mod screenshot;
+mod mcp;
 mod sessions;
+mod streams;
+mod terminal;

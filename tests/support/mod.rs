@@ -5,6 +5,7 @@ pub mod calls;
 pub mod events;
 pub mod faults;
 pub mod fetched;
+pub mod frames;
 pub mod http;
 pub mod lab;
 pub mod outside;

@@ -89,6 +89,15 @@ pub(super) async fn inner(State(gate): State<Gate>, mut request: Request, next: 
     next.run(request).await
 }
 
+/// Shows a mounted service who calls, in types that it knows.
+pub(super) async fn introduce(mut request: Request, next: Next) -> Response {
+    if let Some(Call { caller, identity, .. }) = request.extensions().get().cloned() {
+        request.extensions_mut().insert(caller);
+        request.extensions_mut().insert(identity);
+    }
+    next.run(request).await
+}
+
 fn admit(gate: &Gate, headers: &HeaderMap) -> Result<Identity, Refusal> {
     let identity = match gate.door.access.identify(bearer(headers)) {
         Ok(identity) => identity,
@@ -106,7 +115,7 @@ fn admit(gate: &Gate, headers: &HeaderMap) -> Result<Identity, Refusal> {
         .hint("use a key that may, or ask whoever administers this server"))
 }
 
-fn unauthorized(denied: Denied) -> Refusal {
+pub(super) fn unauthorized(denied: Denied) -> Refusal {
     let what = match denied {
         Denied::NoToken => "Unauthorized — Bearer token required",
         Denied::BadToken => "Unauthorized — invalid API key",

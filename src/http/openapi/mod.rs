@@ -136,6 +136,7 @@ fn query_parameters(schema: &Value, definitions: &Map<String, Value>) -> Vec<Val
 
 fn reason(status: u16) -> &'static str {
     match status {
+        101 => "The connection becomes a WebSocket.",
         200 => "It was done.",
         201 => "It was made.",
         204 => "It was done, and there is nothing to tell.",

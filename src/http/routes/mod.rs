@@ -4,6 +4,7 @@ mod actions;
 mod screenshot;
 mod server;
 mod sessions;
+mod streams;
 
 use super::refusal::Refusal;
 use super::route::Route;
@@ -11,7 +12,7 @@ use crate::domain::PermissionMode;
 
 /// Every route.
 pub(super) fn all() -> Vec<Route> {
-    [server::routes(), sessions::routes(), actions::routes(), screenshot::routes()].concat()
+    [server::routes(), sessions::routes(), actions::routes(), screenshot::routes(), streams::routes()].concat()
 }
 
 /// Reads a permission mode.
