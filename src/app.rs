@@ -10,7 +10,7 @@ use crate::config::{Config, Paths, Sources};
 use crate::domain::{ErrorCode, OpError, SessionId};
 use crate::engine::{Engine, Parts};
 use crate::ops::{Aegis, Caller};
-use crate::store::SqliteStore;
+use crate::store::{KeyStore, SqliteStore};
 
 /// What the process was given by its surroundings.
 #[derive(Clone)]
@@ -95,6 +95,17 @@ impl App {
     #[must_use]
     pub fn aegis(&self) -> Aegis {
         Aegis::new(self.engine.clone())
+    }
+
+    /// The keys that programs call with, read beside the sessions, so that no call waits for their writings.
+    ///
+    /// # Errors
+    ///
+    /// `storage_failed`.
+    pub fn keys(&self) -> Result<Arc<dyn KeyStore>, OpError> {
+        let store = SqliteStore::open(&self.paths.database);
+        let store = store.map_err(|error| OpError::new(error.code(), error.to_string()))?;
+        Ok(Arc::new(store))
     }
 
     /// Whoever calls through this surface.

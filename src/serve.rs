@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use aegis::access::Access;
+use aegis::access::{Access, Rules};
 use aegis::app::App;
+use aegis::config::Config;
 use aegis::cli::{self, Listen, McpArgs};
 use aegis::domain::{ErrorCode, OpError};
 use aegis::engine::steward;
@@ -133,11 +134,16 @@ async fn open_http(
         max_body_bytes: usize::try_from(config.max_prompt_bytes).unwrap_or(usize::MAX / 4) * 2 + 64 * 1024,
         stall_threshold_ms: config.stall_threshold_ms,
     };
-    let access = Arc::new(Access::new(config.auth_token.clone()));
+    let access = Arc::new(Access::new(rules(config), app.keys()?));
     let door = HttpDoor::new(app.aegis(), access, settings, closing.clone());
     // Whatever is logged: with port 0 nothing else tells it.
     let _ = writeln!(std::io::stderr(), "aegis: HTTP on http://{}", listening.addr);
     Ok(tokio::spawn(listening.serve(door.router(), closing.clone())))
+}
+
+/// What the configuration says about callers.
+fn rules(config: &Config) -> Rules {
+    Rules { master: config.auth_token.clone(), ..Rules::default() }
 }
 
 async fn resolve(host: &str, port: u16) -> Result<SocketAddr, OpError> {

@@ -1,11 +1,12 @@
 //! What survives: sessions, their events, the keys of their creation; pipelines ([`PipelineStore`]), the memory
-//! ([`MemoryStore`]) and templates ([`TemplateStore`]).
+//! ([`MemoryStore`]), templates ([`TemplateStore`]) and the keys that programs call with ([`KeyStore`]).
 //!
 //! [`Store`] is the contract and `tests/store` its conformance test; [`SqliteStore`] is the one that needs no
 //! set-up. Any number of processes open the same store at once. Nothing here knows a running session: status
 //! lives in its holder, and only the last state of an ended one is kept. Methods block; asynchronous callers run
 //! them on a blocking pool.
 
+mod api_keys;
 mod error;
 mod memory;
 mod pipelines;
@@ -14,6 +15,7 @@ mod templates;
 
 use std::path::{Path, PathBuf};
 
+pub use api_keys::{FoundKey, KeyStore};
 pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use pipelines::{PipelineClaim, PipelineRow, PipelineStore};
@@ -83,7 +85,7 @@ pub struct IngestMark {
 ///
 /// Every method can fail with [`StoreError::Unavailable`], [`StoreError::Busy`] or [`StoreError::Corrupt`]; what
 /// else it can fail with stands at the method. A method that fails has changed nothing.
-pub trait Store: MemoryStore + PipelineStore + TemplateStore {
+pub trait Store: KeyStore + MemoryStore + PipelineStore + TemplateStore {
     /// Adds a session. Survives a loss of power.
     ///
     /// # Errors

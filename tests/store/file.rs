@@ -46,7 +46,8 @@ fn an_older_file_gets_the_newer_tables_and_keeps_its_rows() {
     open(directory.path()).insert_session(&session).unwrap();
     let path = directory.path().join("state/aegis.db");
     let raw = Connection::open(&path).unwrap();
-    raw.execute_batch("DROP TABLE memory; DROP TABLE templates; PRAGMA user_version = 2;").unwrap();
+    raw.execute_batch("DROP TABLE memory; DROP TABLE templates; DROP TABLE api_key_hashes; DROP TABLE api_keys; DROP TABLE steps; \
+         PRAGMA user_version = 2;").unwrap();
     drop(raw);
     let store = open(directory.path());
     assert_eq!(store.live_sessions().unwrap(), [session]);

@@ -5,9 +5,11 @@
 
 mod origin;
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -17,7 +19,7 @@ pub use origin::Hosts;
 use super::call::Call;
 use super::door::HttpDoor;
 use super::refusal::Refusal;
-use crate::access::{Denied, Identity, Needs};
+use crate::access::{Denied, Identity, Left, Needs};
 use crate::ops::Caller;
 
 /// The longest request id and idempotency key that a client may choose, in bytes.
@@ -76,27 +78,45 @@ pub(super) struct Gate {
 }
 
 pub(super) async fn inner(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
-    let identity = match admit(&gate, request.headers()) {
-        Ok(identity) => Arc::new(identity),
+    let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+    let (identity, left) = match admit(&gate, request.headers(), from) {
+        Ok((identity, left)) => (Arc::new(identity), left),
         Err(refusal) => return refusal.into_response(),
     };
     let idempotency_key = match idempotency_key(request.headers()) {
         Ok(key) => key,
         Err(refusal) => return refusal.into_response(),
     };
-    let caller = Caller { surface: "http".into(), inside: None };
+    let surface = match &identity.name {
+        Some(name) => format!("http:{name}"),
+        None => "http".into(),
+    };
+    let caller = Caller { surface, inside: None };
     request.extensions_mut().insert(Call { caller, identity, idempotency_key });
-    next.run(request).await
+    let mut response = next.run(request).await;
+    if let Some(left) = left {
+        for (name, value) in limit_headers(&left) {
+            response.headers_mut().entry(name).or_insert(value);
+        }
+    }
+    response
 }
 
-fn admit(gate: &Gate, headers: &HeaderMap) -> Result<Identity, Refusal> {
-    let identity = match gate.door.access.identify(bearer(headers)) {
-        Ok(identity) => identity,
-        Err(_) if gate.needs == Needs::Nothing => return Ok(Identity::nobody()),
-        Err(denied) => return Err(unauthorized(denied)),
-    };
+fn admit(
+    gate: &Gate,
+    headers: &HeaderMap,
+    from: Option<IpAddr>,
+) -> Result<(Identity, Option<Left>), Refusal> {
+    let access = &gate.door.access;
+    // What anybody may is told to everybody; a token that counts may be told more.
+    if gate.needs == Needs::Nothing {
+        let identity = access.identify(bearer(headers));
+        return Ok((identity.unwrap_or_else(|_| Identity::nobody()), None));
+    }
+    let from = from.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let (identity, left) = access.admit(bearer(headers), from).map_err(denied)?;
     if identity.may(gate.needs) {
-        return Ok(identity);
+        return Ok((identity, left));
     }
     let what = match gate.needs {
         Needs::Permission(permission) => format!("Forbidden: missing {} permission", permission.as_str()),
@@ -106,14 +126,57 @@ fn admit(gate: &Gate, headers: &HeaderMap) -> Result<Identity, Refusal> {
         .hint("use a key that may, or ask whoever administers this server"))
 }
 
-fn unauthorized(denied: Denied) -> Refusal {
-    let what = match denied {
-        Denied::NoToken => "Unauthorized — Bearer token required",
-        Denied::BadToken => "Unauthorized — invalid API key",
+/// Tells why a caller is not let in.
+pub(super) fn denied(denied: Denied) -> Refusal {
+    let unauthorized = |reason, what| {
+        Refusal::new(StatusCode::UNAUTHORIZED, reason, what)
+            .hint("send `Authorization: Bearer TOKEN`")
+            .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
     };
-    Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", what)
-        .hint("send `Authorization: Bearer TOKEN`")
-        .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+    match denied {
+        Denied::NoToken => unauthorized("unauthorized", "Unauthorized — Bearer token required"),
+        Denied::BadToken => unauthorized("unauthorized", "Unauthorized — invalid API key"),
+        Denied::Expired => unauthorized("key_expired", "Unauthorized — API key expired")
+            .family("KEY_EXPIRED")
+            .hint("rotate the key, or use another"),
+        Denied::Unavailable => Refusal::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "storage_failed",
+            "the keys cannot be read, so nobody is let in",
+        )
+        .hint("check space and permissions of the state directory"),
+        Denied::KeyOften(left) => {
+            often(left, format!("Rate limit exceeded — {} req/min per key", left.limit))
+        }
+        Denied::UnknownOften(left) => {
+            often(left, "Rate limit exceeded — too many unauthenticated requests".into())
+        }
+        Denied::BadOften(left) => often(left, "Too many auth failures — try again later".into()),
+    }
+}
+
+fn often(left: Left, what: String) -> Refusal {
+    let wait = whole_seconds(left.retry_after.unwrap_or_default()).max(1);
+    let mut refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", what)
+        .hint(format!("wait {wait} s"))
+        .header(header::RETRY_AFTER, wait.into());
+    for (name, value) in limit_headers(&left) {
+        refusal = refusal.header(name, value);
+    }
+    refusal
+}
+
+/// What is left of a limit: how many calls, how many of them are left, in how many seconds all are there again.
+fn limit_headers(left: &Left) -> [(HeaderName, HeaderValue); 3] {
+    [
+        (HeaderName::from_static("x-ratelimit-limit"), left.limit.into()),
+        (HeaderName::from_static("x-ratelimit-remaining"), left.remaining.into()),
+        (HeaderName::from_static("x-ratelimit-reset"), whole_seconds(left.reset).into()),
+    ]
+}
+
+fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
 /// The bearer token.
