@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::access::audit::AuditLog;
 use crate::claude::launch::SESSION_VARIABLE;
 use crate::config::{Config, Paths, Sources};
 use crate::domain::{ErrorCode, OpError, SessionId};
@@ -64,6 +65,7 @@ impl Surroundings {
         let environment: BTreeMap<String, String> = self
             .sources
             .env
+            .clone()
             .into_iter()
             .filter_map(|(name, value)| Some((name, value.into_string().ok()?)))
             .collect();
@@ -74,7 +76,7 @@ impl Surroundings {
             environment,
             aegis: self.program,
         });
-        Ok(App { engine: Arc::new(engine), config, paths, inside })
+        Ok(App { engine: Arc::new(engine), config, paths, inside, sources: self.sources })
     }
 }
 
@@ -88,13 +90,15 @@ pub struct App {
     pub paths: Paths,
     /// The session that this process runs inside of.
     pub inside: Option<SessionId>,
+    /// Where the configuration came from, and comes from when it is read again.
+    pub sources: Sources,
 }
 
 impl App {
     /// The operations.
     #[must_use]
     pub fn aegis(&self) -> Aegis {
-        Aegis::new(self.engine.clone())
+        Aegis::new(self.engine.clone()).audited(Arc::new(AuditLog::new(self.paths.audit_dir.clone())))
     }
 
     /// The keys that programs call with, read beside the sessions, so that no call waits for their writings.
@@ -111,6 +115,6 @@ impl App {
     /// Whoever calls through this surface.
     #[must_use]
     pub fn caller(&self, surface: &str) -> Caller {
-        Caller { surface: surface.into(), inside: self.inside }
+        Caller { inside: self.inside, ..Caller::local(surface) }
     }
 }

@@ -3,11 +3,12 @@
 //! | part | what it is |
 //! |---|---|
 //! | `identity` | callers, roles, permissions |
-//! | `token` | secrets: made, hashed, compared |
+//! | `token` | secrets: made and hashed |
 //! | `ticket` | one-time tokens for streams |
 //! | `limit` | how often somebody may call |
 //! | `audit` | the log of what was done, by whom |
 
+pub mod audit;
 mod identity;
 mod limit;
 mod ticket;
@@ -21,8 +22,9 @@ use std::time::Duration;
 pub use identity::{Identity, Needs, Permission, Role};
 pub use limit::Left;
 pub use ticket::Ticket;
-pub use token::{KEY_PREFIX, TICKET_PREFIX, hash, mint, mint_id, same};
+pub use token::{KEY_PREFIX, TICKET_PREFIX, hash, mint, mint_id};
 
+pub use crate::domain::same;
 use crate::domain::{OpError, Secret, Timestamp};
 use crate::store::{KeyStore, StoreError};
 
@@ -51,11 +53,13 @@ pub struct Rules {
     pub unknown_calls: u32,
     /// The window.
     pub window: Duration,
+    /// Whether secrets of hooks count in a header only, not in the query.
+    pub hook_secret_header_only: bool,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { master: None, limited: true, key_calls: 100, unknown_calls: 30, window: MINUTE }
+        Self { master: None, limited: true, key_calls: 100, unknown_calls: 30, window: MINUTE, hook_secret_header_only: false }
     }
 }
 
@@ -108,6 +112,12 @@ impl Access {
 
     fn rules(&self) -> Arc<Rules> {
         self.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Tells whether secrets of hooks count in a header only.
+    #[must_use]
+    pub fn hook_secret_in_header_only(&self) -> bool {
+        self.rules().hook_secret_header_only
     }
 
     /// Tells whether calls need a token at all: one is configured, or there are keys.
@@ -223,11 +233,9 @@ impl Access {
         if left.retry_after.is_some() { Err(Denied::KeyOften(left)) } else { Ok((identity, Some(left))) }
     }
 
-    /// Counts a wrong secret that is no token; tells when there were too many from this address.
-    ///
-    /// # Errors
-    ///
-    /// [`Denied::BadToken`], [`Denied::BadOften`].
+    /// Counts a wrong secret that is no token: [`Denied::BadToken`], or [`Denied::BadOften`] after too many from this
+    /// address.
+    #[must_use]
     pub fn wrong_secret(&self, from: IpAddr) -> Denied {
         if !self.rules().limited {
             return Denied::BadToken;

@@ -1,4 +1,4 @@
-//! Secrets: made, hashed, compared.
+//! Secrets: made and hashed.
 
 use sha2::{Digest as _, Sha256};
 
@@ -9,14 +9,6 @@ pub const KEY_PREFIX: &str = "aegis_";
 
 /// What tickets for streams begin with.
 pub const TICKET_PREFIX: &str = "sse_";
-
-/// Tells whether two secrets are the same. The time it takes says nothing about where they differ: what is compared
-/// are their hashes, every byte of them.
-#[must_use]
-pub fn same(one: &str, other: &str) -> bool {
-    let (one, other) = (Sha256::digest(one), Sha256::digest(other));
-    one.iter().zip(other.iter()).fold(0, |differing, (a, b)| differing | (a ^ b)) == 0
-}
 
 /// Makes a secret: the prefix and 64 random hexadecimal digits.
 ///
@@ -62,13 +54,6 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn secrets_are_compared_whole() {
-        assert!(same("a secret", "a secret"));
-        assert!(!same("a secret", "a secre"));
-        assert!(!same("", "a secret"));
-    }
 
     #[test]
     fn secrets_have_their_shape_and_differ() {

@@ -15,6 +15,8 @@ pub(super) enum Kind {
     Text,
     /// Rules that decide on tool calls; in a variable as JSON.
     Policy,
+    /// True or false.
+    Flag,
     /// A whole number in a range, bounds included.
     Number(u64, u64),
 }
@@ -61,6 +63,11 @@ pub(super) const KEYS: &[Key] = &[
     users("authToken", "AEGIS_AUTH_TOKEN", Kind::Text),
     users("allowedHosts", "AEGIS_ALLOWED_HOSTS", Kind::Names),
     users("permissionPolicy", "AEGIS_PERMISSION_POLICY", Kind::Policy),
+    users("rateLimit.enabled", "AEGIS_RATE_LIMIT_ENABLED", Kind::Flag),
+    users("rateLimit.sessionsMax", "AEGIS_RATE_LIMIT_SESSIONS_MAX", Kind::Number(1, 1_000_000)),
+    users("rateLimit.generalMax", "AEGIS_RATE_LIMIT_GENERAL_MAX", Kind::Number(1, 1_000_000)),
+    users("rateLimit.timeWindowSec", "AEGIS_RATE_LIMIT_TIME_WINDOW_SEC", Kind::Number(1, 86_400)),
+    users("hookSecretHeaderOnly", "AEGIS_HOOK_SECRET_HEADER_ONLY", Kind::Flag),
     key("logLevel", "AEGIS_LOG", Kind::Text),
 ];
 

@@ -60,6 +60,11 @@ impl Origin {
 }
 
 impl Config {
+    /// The files that are read, whether they are there or not.
+    pub(super) fn files(sources: &Sources) -> Vec<PathBuf> {
+        files(sources).into_iter().map(|file| file.path).collect()
+    }
+
     /// Reads the configuration: variables `AEGIS_…` over files over defaults. The file is that of `--config`; without
     /// it `aegis.config.json` in the working directory over `~/.aegis/config.json`, each of which may be missing.
     /// The file in the working directory may come with somebody's project, so it sets only what is harmless.
@@ -89,7 +94,7 @@ impl Config {
         for key in KEYS {
             let Some(raw) = sources.env.get(key.variable).filter(|raw| !raw.is_empty()) else { continue };
             let origin = Origin::Environment(key.variable);
-            let value = from_variable(key, raw).ok_or_else(|| bad(key, &origin, &raw.to_string_lossy()))?;
+            let value = from_variable(key, raw).ok_or_else(|| bad(key, &origin, &shown(key, &raw.to_string_lossy())))?;
             merged.set(key, value, &origin, &sources.cwd)?;
         }
         Ok(Loaded { config: merged.config, origins: merged.origins })
@@ -177,6 +182,11 @@ fn from_variable(key: &Key, raw: &OsStr) -> Option<Value> {
         Kind::Names => {
             raw.to_str()?.split(',').map(str::trim).filter(|name| !name.is_empty()).map(Value::from).collect()
         }
+        Kind::Flag => match raw.to_str()?.trim() {
+            "true" | "1" => true.into(),
+            "false" | "0" => false.into(),
+            _ => return None,
+        },
         Kind::Number(..) => raw.to_str()?.trim().parse::<u64>().ok()?.into(),
         Kind::Path | Kind::Program | Kind::Text => raw.to_str()?.into(),
         Kind::Policy => serde_json::from_str(raw.to_str()?).ok()?,
@@ -200,9 +210,10 @@ impl Merged<'_> {
         origin: &Origin,
         base: &Path,
     ) -> Result<(), ConfigError> {
-        let shown = value.to_string();
+        let shown = shown(key, &value.to_string());
         let good = match key.kind {
             Kind::Number(min, max) => value.as_u64().is_some_and(|number| (min..=max).contains(&number)),
+            Kind::Flag => value.is_boolean(),
             Kind::Names => value.as_array().is_some_and(|names| names.iter().all(is_name)),
             // An empty path would be the base directory itself, which nobody means.
             Kind::Path | Kind::Program | Kind::Text => value.as_str() != Some(""),
@@ -267,6 +278,11 @@ impl Merged<'_> {
     }
 }
 
+/// A value as messages tell it: a secret not at all.
+fn shown(key: &Key, value: &str) -> String {
+    if key.name.ends_with("Token") { "********".into() } else { value.to_owned() }
+}
+
 fn check_policy(value: &Value) -> Result<(), String> {
     Policy::deserialize(value).map_err(|error| error.to_string())?.check()
 }
@@ -288,6 +304,7 @@ fn bad(key: &Key, origin: &Origin, value: &str) -> ConfigError {
 fn expected(key: &Key, said: Option<&str>) -> String {
     match key.kind {
         Kind::Number(min, max) => format!("a whole number from {min} to {max}"),
+        Kind::Flag => "true or false".into(),
         Kind::Path | Kind::Program => "a path".into(),
         Kind::Paths => "a list of paths".into(),
         Kind::Names => "a list of variable names".into(),

@@ -9,9 +9,11 @@ mod keys;
 mod load;
 mod model;
 mod paths;
+mod watch;
 
 pub use dirs::{DirError, private_dir};
 pub use error::ConfigError;
 pub use load::{Loaded, Origin, Sources};
-pub use model::{Config, LogLevel, OnTimeout, Terminal};
+pub use model::{Config, LogLevel, OnTimeout, RateLimit, Terminal};
 pub use paths::{Paths, PathsError};
+pub use watch::{ConfigWatch, watch};

@@ -11,7 +11,7 @@ use crate::domain::{PermissionMode, Policy, Secret};
 /// `~/.aegis/config.json`; variables `AEGIS_…` override it. Relative paths count from the file's directory, `~/`
 /// is the home directory. A file in the working directory may come with a project, so it cannot set `stateDir`,
 /// `runtimeDir`, `claudePath`, `trustedRoots`, `allowedRoots`, `passEnv`, `permissionMode`, `permissionPolicy`, `host`,
-/// `port`, `authToken` and `allowedHosts`.
+/// `port`, `authToken`, `allowedHosts`, `rateLimit` and `hookSecretHeaderOnly`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Config {
@@ -67,6 +67,10 @@ pub struct Config {
     /// Further host names under which HTTP calls may come, beside `localhost` and the address that is listened on.
     /// `AEGIS_ALLOWED_HOSTS`, separated by commas.
     pub allowed_hosts: Vec<String>,
+    /// How often HTTP callers may call.
+    pub rate_limit: RateLimit,
+    /// Whether the secret of a hook counts in a header only, not in the query. `AEGIS_HOOK_SECRET_HEADER_ONLY`.
+    pub hook_secret_header_only: bool,
     /// How much is logged, on standard error. `AEGIS_LOG`.
     pub log_level: LogLevel,
 }
@@ -82,6 +86,25 @@ pub struct Terminal {
     /// Its height, in rows. `AEGIS_TERMINAL_ROWS`.
     #[schemars(range(min = 10, max = 200))]
     pub rows: u16,
+}
+
+/// How often HTTP callers may call. The configured token, and everybody where no token is needed, are not limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(inline)]
+pub struct RateLimit {
+    /// Whether anybody is limited. `AEGIS_RATE_LIMIT_ENABLED`.
+    pub enabled: bool,
+    /// How many calls a key without a limit of its own may make in a window. `AEGIS_RATE_LIMIT_SESSIONS_MAX`.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub sessions_max: u32,
+    /// How many calls without a token, where one is needed, are answered in a window, by address; more are told to
+    /// wait. `AEGIS_RATE_LIMIT_GENERAL_MAX`.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub general_max: u32,
+    /// The window, in seconds. `AEGIS_RATE_LIMIT_TIME_WINDOW_SEC`.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub time_window_sec: u64,
 }
 
 /// What becomes of a permission that nobody answered in time.
@@ -131,6 +154,12 @@ impl LogLevel {
     }
 }
 
+impl Default for RateLimit {
+    fn default() -> Self {
+        Self { enabled: true, sessions_max: 100, general_max: 30, time_window_sec: 60 }
+    }
+}
+
 impl Default for Terminal {
     fn default() -> Self {
         // Wide enough that Claude Code breaks few lines, tall enough for its longest dialogs.
@@ -164,6 +193,8 @@ impl Default for Config {
             port: 9100,
             auth_token: None,
             allowed_hosts: Vec::new(),
+            rate_limit: RateLimit::default(),
+            hook_secret_header_only: false,
             log_level: LogLevel::default(),
         }
     }

@@ -27,6 +27,8 @@ pub struct Paths {
     pub steward_lock: PathBuf,
     /// Written whenever a pipeline was, for those who watch it.
     pub pipelines_mark: PathBuf,
+    /// The log of what was done, by whom.
+    pub audit_dir: PathBuf,
     /// What tools keep between sessions.
     pub data_dir: PathBuf,
     /// The sockets of this state directory's sessions.
@@ -75,6 +77,7 @@ impl Paths {
             sessions_dir: state_dir.join("sessions"),
             steward_lock: state_dir.join("steward.lock"),
             pipelines_mark: state_dir.join("pipelines.changed"),
+            audit_dir: state_dir.join("audit"),
             data_dir: state_dir.join("data"),
             socket_dir,
             state_dir,

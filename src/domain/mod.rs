@@ -41,7 +41,7 @@ pub use pipeline::{
 };
 pub use policy::{Decision, MOST_RULES, Policy, PolicyRule, Verdict};
 pub use receipt::{Delivery, Outcome, Receipt, ReceiptState, Step, WhenBusy};
-pub use secret::Secret;
+pub use secret::{Secret, same};
 pub use session::{LastMessage, PermissionMode, Session, SessionSpec};
 pub use stats::{
     Answers, EventStats, EventTally, FileUse, Histogram, ModelTokens, Past, Percentiles, RoleCounts,

@@ -1,5 +1,6 @@
 //! Who calls, as handlers see it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -15,6 +16,8 @@ use crate::ops::Caller;
 pub(super) struct Call {
     pub(super) caller: Caller,
     pub(super) identity: Arc<Identity>,
+    /// Where it calls from.
+    pub(super) from: IpAddr,
     /// The header `Idempotency-Key`.
     pub(super) idempotency_key: Option<String>,
 }

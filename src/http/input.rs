@@ -100,6 +100,19 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
 /// The id in the path.
 pub(super) struct Id<T>(pub(super) T);
 
+/// The one word in the path that is no id of ours.
+pub(super) struct Word(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Word {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let params = RawPathParams::from_request_parts(parts, state).await.ok();
+        let word = params.iter().flatten().next().map(|(_, value)| value.to_owned());
+        word.map(Self).ok_or_else(|| Refusal::invalid("the path cannot be read"))
+    }
+}
+
 /// What paths name by an id.
 pub(super) trait Named: std::str::FromStr {
     /// What it is, as a person is told.

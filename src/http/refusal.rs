@@ -180,7 +180,7 @@ fn status(code: ErrorCode) -> (StatusCode, Option<&'static str>) {
         | E::InvalidAnswer
         | E::InvalidPipeline
         | E::MissingVariable => (StatusCode::BAD_REQUEST, None),
-        E::PolicyRefused | E::OwnSession => (StatusCode::FORBIDDEN, None),
+        E::PolicyRefused | E::OwnSession | E::Forbidden => (StatusCode::FORBIDDEN, None),
         E::NoSuchSession
         | E::NoSuchAsk
         | E::NoSuchConversation

@@ -3,9 +3,12 @@
 //! Doors translate into these types, call one method of [`Aegis`] and render what comes back; they add nothing.
 //! [`OPS`] is the catalogue that tests hold the doors against.
 
+mod act;
 mod ask;
+mod audit;
 mod batch;
 mod catalogue;
+mod key;
 mod live;
 mod memory;
 mod pipeline;
@@ -20,14 +23,18 @@ mod watch;
 
 use std::sync::Arc;
 
+use crate::access::Identity;
+use crate::access::audit::AuditLog;
 use crate::domain::{ErrorCode, OpError, SessionId};
 use crate::engine::Engine;
 
 pub use crate::engine::{Attachment, News, NewsReader, Project, Repository, Roster};
 pub use ask::{ApprovePermission, RejectPermission};
 pub use batch::{BatchCreateSessions, BatchItem, BatchResult, Failure, SessionsCreated};
+pub use audit::{AuditPage, AuditQuery, ExportAudit, GetAudit, VerifyAudit};
 pub use catalogue::{Door, OPS, Op};
-pub use live::AnswerAsk;
+pub use key::{CreateKey, KeyDeleted, KeyList, KeyMade, KeyRef, ListKeys, RotateKey};
+pub use live::{AnswerAsk, HookCall};
 pub use memory::{ListState, SetState, StateDeleted, StateList, StateRef};
 pub use pipeline::{CreatePipeline, ListPipelines, PipelineList, PipelineRef, PipelineStep};
 pub use prompt::{AnswerValue, SendLine, SendMessage};
@@ -50,24 +57,34 @@ pub struct Caller {
     pub surface: String,
     /// The session that the caller runs inside of, if it does.
     pub inside: Option<SessionId>,
+    /// Whom the caller's token or key stands for. None is this machine's user, who may everything and sees all.
+    pub key: Option<Arc<Identity>>,
 }
 
 /// Every operation, for every door.
 #[derive(Clone)]
 pub struct Aegis {
     engine: Arc<Engine>,
+    audit: Option<Arc<AuditLog>>,
 }
 
 impl Aegis {
     /// Builds the operations over an engine.
     #[must_use]
     pub fn new(engine: Arc<Engine>) -> Self {
-        Self { engine }
+        Self { engine, audit: None }
     }
 
-    /// Finds the session and refuses if the caller runs inside it or below it: nobody approves their own asks.
+    /// Writes down in a log what is done through them.
+    #[must_use]
+    pub fn audited(self, log: Arc<AuditLog>) -> Self {
+        Self { audit: Some(log), ..self }
+    }
+
+    /// Finds the session, which the caller must see, and refuses if it runs inside it or below it: nobody approves
+    /// their own asks.
     async fn guard_own(&self, caller: &Caller, reference: &str) -> Result<SessionId, OpError> {
-        let id = self.engine.resolve(reference).await?;
+        let id = self.engine.resolve_seen(reference, caller.confined()).await?;
         if let Some(inside) = caller.inside
             && self.engine.lineage(inside).await?.contains(&id)
         {

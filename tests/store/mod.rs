@@ -39,6 +39,7 @@ fn row(name: &str, created: i64) -> SessionRow {
             env_names: Vec::new(),
             owner: "ada".into(),
             parent_id: None,
+            owner_key: None,
             settings_key: "settings".into(),
             worktree: None,
             stall_threshold_ms: 300_000,
@@ -74,6 +75,7 @@ fn last(row: &SessionRow, code: i32) -> Session {
         last_message: None,
         conversation_id: None,
         parent_id: None,
+        owner_key: None,
         worktree: None,
         error: None,
         limit: None,
@@ -103,6 +105,7 @@ fn pipeline(name: &str, created: i64) -> Pipeline {
         name: name.into(),
         reuse: false,
         parent_id: None,
+        owner_key: None,
         created_at: at(created),
         steps: vec![step("a"), step("b")],
     };

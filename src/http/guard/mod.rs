@@ -79,6 +79,7 @@ pub(super) struct Gate {
 
 pub(super) async fn inner(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
     let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+    let from = from.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let (identity, left) = match admit(&gate, request.headers(), from) {
         Ok((identity, left)) => (Arc::new(identity), left),
         Err(refusal) => return refusal.into_response(),
@@ -91,8 +92,8 @@ pub(super) async fn inner(State(gate): State<Gate>, mut request: Request, next: 
         Some(name) => format!("http:{name}"),
         None => "http".into(),
     };
-    let caller = Caller { surface, inside: None };
-    request.extensions_mut().insert(Call { caller, identity, idempotency_key });
+    let caller = Caller { key: Some(identity.clone()), ..Caller::local(surface) };
+    request.extensions_mut().insert(Call { caller, identity, from, idempotency_key });
     let mut response = next.run(request).await;
     if let Some(left) = left {
         for (name, value) in limit_headers(&left) {
@@ -105,7 +106,7 @@ pub(super) async fn inner(State(gate): State<Gate>, mut request: Request, next: 
 fn admit(
     gate: &Gate,
     headers: &HeaderMap,
-    from: Option<IpAddr>,
+    from: IpAddr,
 ) -> Result<(Identity, Option<Left>), Refusal> {
     let access = &gate.door.access;
     // What anybody may is told to everybody; a token that counts may be told more.
@@ -113,7 +114,6 @@ fn admit(
         let identity = access.identify(bearer(headers));
         return Ok((identity.unwrap_or_else(|_| Identity::nobody()), None));
     }
-    let from = from.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let (identity, left) = access.admit(bearer(headers), from).map_err(denied)?;
     if identity.may(gate.needs) {
         return Ok((identity, left));
@@ -127,7 +127,7 @@ fn admit(
 }
 
 /// Tells why a caller is not let in.
-pub(super) fn denied(denied: Denied) -> Refusal {
+pub(in crate::http) fn denied(denied: Denied) -> Refusal {
     let unauthorized = |reason, what| {
         Refusal::new(StatusCode::UNAUTHORIZED, reason, what)
             .hint("send `Authorization: Bearer TOKEN`")

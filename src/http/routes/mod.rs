@@ -1,6 +1,9 @@
 //! The handlers, a file a resource. Each reads, calls one operation and tells what came of it.
 
 mod actions;
+mod audit;
+mod auth;
+mod hooks;
 mod server;
 mod sessions;
 
@@ -10,7 +13,15 @@ use crate::domain::PermissionMode;
 
 /// Every route.
 pub(super) fn all() -> Vec<Route> {
-    [server::routes(), sessions::routes(), actions::routes()].concat()
+    [
+        server::routes(),
+        sessions::routes(),
+        actions::routes(),
+        auth::routes(),
+        audit::routes(),
+        hooks::routes(),
+    ]
+    .concat()
 }
 
 /// Reads a permission mode.
