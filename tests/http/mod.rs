@@ -1,5 +1,11 @@
 //! The HTTP door from outside: the real program, asked as its clients ask.
 
+mod attacks;
+mod audit;
+mod config;
 mod guard;
+mod hooks;
+mod keys;
 mod life;
+mod owners;
 mod sessions;
