@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::access::audit::AuditLog;
 use crate::browser::Browser;
 use crate::channel::{Channels, Parts as ChannelParts};
 use crate::claude::launch::SESSION_VARIABLE;
@@ -12,7 +13,7 @@ use crate::config::{BrowserReach, Config, Paths, Sources};
 use crate::domain::{ErrorCode, OpError, Reach, SessionId};
 use crate::engine::{Engine, Parts};
 use crate::ops::{Aegis, Caller, ChatSessions};
-use crate::store::{SqliteStore, Store};
+use crate::store::{KeyStore, SqliteStore, Store};
 
 /// What the process was given by its surroundings.
 #[derive(Clone)]
@@ -66,6 +67,7 @@ impl Surroundings {
         let environment: BTreeMap<String, String> = self
             .sources
             .env
+            .clone()
             .into_iter()
             .filter_map(|(name, value)| Some((name, value.into_string().ok()?)))
             .collect();
@@ -100,6 +102,7 @@ impl Surroundings {
             paths,
             program: self.program,
             inside,
+            sources: self.sources,
         })
     }
 }
@@ -120,6 +123,8 @@ pub struct App {
     pub program: PathBuf,
     /// The session that this process runs inside of.
     pub inside: Option<SessionId>,
+    /// Where the configuration came from, and comes from when it is read again.
+    pub sources: Sources,
 }
 
 impl App {
@@ -129,6 +134,7 @@ impl App {
         Aegis::new(self.engine.clone())
             .with_browser(self.browser.clone())
             .with_channels(self.channels.clone())
+            .audited(Arc::new(AuditLog::new(self.paths.audit_dir.clone())))
     }
 
     /// Runs those channels that no other process runs, until the future is dropped. Without channels nothing happens.
@@ -148,9 +154,20 @@ impl App {
         }
     }
 
+    /// The keys that programs call with, read beside the sessions, so that no call waits for their writings.
+    ///
+    /// # Errors
+    ///
+    /// `storage_failed`.
+    pub fn keys(&self) -> Result<Arc<dyn KeyStore>, OpError> {
+        let store = SqliteStore::open(&self.paths.database);
+        let store = store.map_err(|error| OpError::new(error.code(), error.to_string()))?;
+        Ok(Arc::new(store))
+    }
+
     /// Whoever calls through this surface.
     #[must_use]
     pub fn caller(&self, surface: &str) -> Caller {
-        Caller { surface: surface.into(), inside: self.inside }
+        Caller { inside: self.inside, ..Caller::local(surface) }
     }
 }

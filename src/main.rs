@@ -1,6 +1,7 @@
 //! Picks the role that the process plays; the only place where it ends.
 
 mod rehearse;
+mod reload;
 mod serve;
 
 use std::io::{self, Write as _};
@@ -31,6 +32,8 @@ fn main() -> ExitCode {
         Some(Command::Hook { event }) => hook(&surroundings, &event),
         Some(Command::Rehearse(args)) => run(rehearse::run(args, surroundings)),
         Some(Command::Init(args)) => init(surroundings, args),
+        // Needs nothing that a configuration could spoil.
+        Some(Command::Config(format)) => cli::config(format, &surroundings.sources),
         None => serve_doors(surroundings, mcp, warnings),
         Some(Command::Mcp(args)) => serve_doors(surroundings, args.or(mcp), warnings),
         Some(verb) => match surroundings.clone().build() {

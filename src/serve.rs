@@ -6,15 +6,17 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aegis::access::Access;
+use crate::reload::Reload;
+use aegis::access::{Access, Rules};
 use aegis::app::App;
 use aegis::cli::{self, Listen, McpArgs};
+use aegis::config::Config;
 use aegis::domain::{ErrorCode, OpError};
 use aegis::engine::steward;
 use aegis::http::{BindError, Hosts, HttpDoor, Settings, bind};
-use aegis::viewers::Windows;
 use aegis::mcp::{self, McpDoor, Met, Streamable};
 use aegis::ops::Caller;
+use aegis::viewers::Windows;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -166,16 +168,27 @@ async fn open_http(
         };
         invalid(error.to_string()).hint(hint)
     })?;
+    let hosts = Hosts::new(listening.addr, config.allowed_hosts.iter().cloned());
     let settings = Settings {
-        hosts: Hosts::new(listening.addr, config.allowed_hosts.iter().cloned()),
+        hosts: hosts.clone(),
         // A prompt of the longest kind, each byte of it escaped as JSON may, and what stands around it.
         max_body_bytes: usize::try_from(config.max_prompt_bytes).unwrap_or(usize::MAX / 4) * 2 + 64 * 1024,
         stall_threshold_ms: config.stall_threshold_ms,
         heartbeat: Duration::from_millis(config.stream_heartbeat_ms),
     };
     let mcp = Streamable::new(mcp, settings.max_body_bytes, closing.clone());
-    let access = Arc::new(Access::new(config.auth_token.clone()));
-    let door = HttpDoor::new(app.aegis(), access, settings, closing.clone()).mount("/mcp", mcp);
+    let access = Arc::new(Access::new(rules(config), app.keys()?));
+    let door = HttpDoor::new(app.aegis(), access.clone(), settings, closing.clone()).mount("/mcp", mcp);
+    let reload = Reload {
+        sources: app.sources.clone(),
+        now: config.clone(),
+        loopback: addr.ip().is_loopback(),
+        engine: app.engine.clone(),
+        access,
+        hosts,
+    };
+    tokio::spawn(reload.run(closing.clone()));
+    more_descriptors();
     // Whatever is logged: with port 0 nothing else tells it.
     let _ = writeln!(std::io::stderr(), "aegis: HTTP on http://{}", listening.addr);
     let closing = closing.clone();
@@ -186,6 +199,32 @@ async fn open_http(
         };
         tokio::join!(listening.serve(door.router(), closing.clone()), terminals);
     }))
+}
+
+/// Connections take descriptors; the limit that programs start with is often lower than what they may have.
+fn more_descriptors() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current == limit.maximum {
+        return;
+    }
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, "the limit of descriptors stays low");
+    }
+}
+
+/// What the configuration says about callers.
+pub(crate) fn rules(config: &Config) -> Rules {
+    let limit = &config.rate_limit;
+    Rules {
+        master: config.auth_token.clone(),
+        limited: limit.enabled,
+        key_calls: limit.sessions_max,
+        unknown_calls: limit.general_max,
+        window: Duration::from_secs(limit.time_window_sec),
+        hook_secret_header_only: config.hook_secret_header_only,
+    }
 }
 
 async fn resolve(host: &str, port: u16) -> Result<SocketAddr, OpError> {

@@ -1,51 +1,7 @@
 //! Callers, their roles and permissions.
 
-/// What a caller may do, from more to less.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Everything, keys included.
-    Admin,
-    /// Everything with sessions.
-    Operator,
-    /// Looking.
-    Viewer,
-}
-
-/// One thing that a key may be allowed or not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Permission {
-    /// Starting sessions and pipelines.
-    Create,
-    /// Prompts, commands, keys, and what other sessions are told: memory and templates.
-    Send,
-    /// Approving asks.
-    Approve,
-    /// Rejecting asks.
-    Reject,
-    /// Ending sessions.
-    Kill,
-    /// Reading the audit log.
-    Audit,
-}
-
-impl Permission {
-    /// All, in the order in which they are told.
-    pub const ALL: [Self; 6] =
-        [Self::Create, Self::Send, Self::Approve, Self::Reject, Self::Kill, Self::Audit];
-
-    /// Gives the permission as the wire spells it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Send => "send",
-            Self::Approve => "approve",
-            Self::Reject => "reject",
-            Self::Kill => "kill",
-            Self::Audit => "audit",
-        }
-    }
-}
+use crate::domain::ApiKey;
+pub use crate::domain::{KeyRole as Role, Permission};
 
 /// What a call needs of its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,32 +19,45 @@ pub enum Needs {
 /// Who calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The key's id; none where no token is needed.
+    /// The key's id, `master` for the configured token; none where no token is needed.
     pub key: Option<String>,
+    /// The key's name.
+    pub name: Option<String>,
     /// The role.
     pub role: Role,
     /// What it may do; an admin may everything.
     pub permissions: Vec<Permission>,
+    /// How many calls it may make in a minute, where the key says so.
+    pub rate_limit: Option<u32>,
 }
 
 impl Identity {
     /// Anyone at all, where no token is needed: this machine's user.
     #[must_use]
     pub fn everyone() -> Self {
-        Self { key: None, role: Role::Admin, permissions: Permission::ALL.to_vec() }
+        Self {
+            key: None,
+            name: None,
+            role: Role::Admin,
+            permissions: Permission::ALL.to_vec(),
+            rate_limit: None,
+        }
     }
 
     /// Somebody who showed no token that counts.
     #[must_use]
     pub fn nobody() -> Self {
-        Self { key: None, role: Role::Viewer, permissions: Vec::new() }
+        Self { role: Role::Viewer, permissions: Vec::new(), ..Self::everyone() }
     }
 
     /// The holder of the configured token.
     #[must_use]
     pub fn master() -> Self {
-        Self { key: Some("master".into()), ..Self::everyone() }
+        Self { key: Some(Self::MASTER.into()), ..Self::everyone() }
     }
+
+    /// What the configured token is called where others have an id.
+    pub const MASTER: &'static str = "master";
 
     /// Tells whether the caller may do what needs this.
     #[must_use]
@@ -101,6 +70,25 @@ impl Identity {
             Needs::Admin => self.role == Role::Admin,
         }
     }
+
+    /// The key whose sessions alone it sees; none for those who see all.
+    #[must_use]
+    pub fn confined(&self) -> Option<&str> {
+        // Nobody at all sees nothing: no session belongs to the empty name.
+        (self.role != Role::Admin).then(|| self.key.as_deref().unwrap_or_default())
+    }
+}
+
+impl From<ApiKey> for Identity {
+    fn from(key: ApiKey) -> Self {
+        Self {
+            key: Some(key.id),
+            name: Some(key.name),
+            role: key.role,
+            permissions: key.permissions,
+            rate_limit: key.rate_limit,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -109,12 +97,19 @@ mod tests {
 
     #[test]
     fn a_viewer_may_do_what_it_was_given_and_no_more() {
-        let viewer =
-            Identity { key: Some("k".into()), role: Role::Viewer, permissions: vec![Permission::Audit] };
+        let viewer = Identity {
+            key: Some("k".into()),
+            role: Role::Viewer,
+            permissions: Role::Viewer.permissions(),
+            ..Identity::everyone()
+        };
         assert!(viewer.may(Needs::Anyone));
         assert!(viewer.may(Needs::Permission(Permission::Audit)));
         assert!(!viewer.may(Needs::Permission(Permission::Send)));
         assert!(!viewer.may(Needs::Admin));
+        assert_eq!(viewer.confined(), Some("k"));
         assert!(Identity::master().may(Needs::Admin));
+        assert_eq!(Identity::master().confined(), None);
+        assert_eq!(Identity::nobody().confined(), Some(""));
     }
 }

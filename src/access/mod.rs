@@ -1,18 +1,83 @@
 //! Who calls over the network, and what they may do. Knows nothing of sessions.
+//!
+//! | part | what it is |
+//! |---|---|
+//! | `identity` | callers, roles, permissions |
+//! | `token` | secrets: made and hashed |
+//! | `ticket` | one-time tokens for streams |
+//! | `limit` | how often somebody may call |
+//! | `audit` | the log of what was done, by whom |
 
+pub mod audit;
 mod identity;
+mod limit;
+mod ticket;
 mod token;
 
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
 pub use identity::{Identity, Needs, Permission, Role};
-pub use token::same;
+pub use limit::Left;
+pub use ticket::Ticket;
+pub use token::{KEY_PREFIX, TICKET_PREFIX, hash, mint, mint_id};
 
-use crate::domain::Secret;
+pub use crate::domain::same;
+use crate::domain::{OpError, Secret, Timestamp};
+use crate::store::{KeyStore, StoreError};
 
-/// Decides who a bearer token belongs to.
-#[derive(Debug, Default)]
-pub struct Access {
+use limit::Limits;
+use ticket::Tickets;
+
+/// How many wrong tokens an address may show in a minute before it is told to wait.
+const BAD_TOKENS: u32 = 5;
+
+/// For keys' own limits and wrong tokens.
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// How long after the last note of a key's use the next one is made, in milliseconds.
+const NOTED_EVERY_MS: u64 = 60_000;
+
+/// What the configuration says about callers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
     /// The token of `AEGIS_AUTH_TOKEN`, which may do everything.
-    master: Option<Secret>,
+    pub master: Option<Secret>,
+    /// Whether anybody is limited.
+    pub limited: bool,
+    /// How many calls a key without a limit of its own may make in a window.
+    pub key_calls: u32,
+    /// How many calls without a token, where one is needed, are answered in a window by address.
+    pub unknown_calls: u32,
+    /// The window.
+    pub window: Duration,
+    /// Whether secrets of hooks count in a header only, not in the query.
+    pub hook_secret_header_only: bool,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            master: None,
+            limited: true,
+            key_calls: 100,
+            unknown_calls: 30,
+            window: MINUTE,
+            hook_secret_header_only: false,
+        }
+    }
+}
+
+/// Decides who calls, and whether too often.
+pub struct Access {
+    rules: RwLock<Arc<Rules>>,
+    keys: Arc<dyn KeyStore>,
+    tickets: Tickets,
+    limits: Limits,
+    /// When each key's use was noted last, in milliseconds since the Unix epoch.
+    noted: Mutex<HashMap<String, i64>>,
 }
 
 /// Why a call is refused before anything is looked at.
@@ -22,29 +87,216 @@ pub enum Denied {
     NoToken,
     /// Its token belongs to nobody.
     BadToken,
+    /// Its key has ended.
+    Expired,
+    /// The keys cannot be read.
+    Unavailable,
+    /// Its key was used too often.
+    KeyOften(Left),
+    /// Its address called too often without a token.
+    UnknownOften(Left),
+    /// Its address showed too many wrong tokens.
+    BadOften(Left),
 }
 
 impl Access {
-    /// Builds it over the configured token.
+    /// Builds it over what is configured and the store of keys.
     #[must_use]
-    pub fn new(master: Option<Secret>) -> Self {
-        Self { master }
+    pub fn new(rules: Rules, keys: Arc<dyn KeyStore>) -> Self {
+        Self {
+            rules: RwLock::new(Arc::new(rules)),
+            keys,
+            tickets: Tickets::default(),
+            limits: Limits::default(),
+            noted: Mutex::default(),
+        }
     }
 
-    /// Tells whether calls need a token at all.
+    /// Takes other rules from now on. Counts under limits that stay the same go on.
+    pub fn set_rules(&self, rules: Rules) {
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+    }
+
+    fn rules(&self) -> Arc<Rules> {
+        self.rules.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Tells whether secrets of hooks count in a header only.
+    #[must_use]
+    pub fn hook_secret_in_header_only(&self) -> bool {
+        self.rules().hook_secret_header_only
+    }
+
+    /// Tells whether calls need a token at all: one is configured, or there are keys.
     #[must_use]
     pub fn required(&self) -> bool {
-        self.master.is_some()
+        self.rules().master.is_some()
+            || self.keys.has_api_keys().unwrap_or_else(|error| {
+                tracing::error!(%error, "the keys cannot be read: calls are refused");
+                true
+            })
     }
 
-    /// Tells who calls with this token.
+    /// Tells who calls with this token, whatever the limits.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied::NoToken`], [`Denied::BadToken`], [`Denied::Expired`], [`Denied::Unavailable`].
+    pub fn identify(&self, token: Option<&str>) -> Result<Identity, Denied> {
+        let rules = self.rules();
+        match token {
+            Some(token) if rules.master.as_ref().is_some_and(|master| same(token, master.reveal())) => {
+                Ok(Identity::master())
+            }
+            _ if !self.required() => Ok(Identity::everyone()),
+            None => Err(Denied::NoToken),
+            Some(token) => self.key(token),
+        }
+    }
+
+    fn key(&self, token: &str) -> Result<Identity, Denied> {
+        if !token::is_minted(token, KEY_PREFIX) {
+            return Err(Denied::BadToken);
+        }
+        let found = self.keys.api_key_by_hash(&hash(token)).map_err(|error| {
+            tracing::error!(%error, "the keys cannot be read: a call is refused");
+            Denied::Unavailable
+        })?;
+        let found = found.ok_or(Denied::BadToken)?;
+        let now = Timestamp::now();
+        if found.refused_from.is_some_and(|end| end <= now) {
+            return Err(Denied::Expired);
+        }
+        self.note_use(&found.key.id, found.key.last_used_at, now);
+        Ok(found.key.into())
+    }
+
+    /// Notes once a minute that a key is in use, behind the call.
+    fn note_use(&self, id: &str, stored: Option<Timestamp>, now: Timestamp) {
+        let recent = |at: i64| {
+            u64::try_from(now.millis().saturating_sub(at)).is_ok_and(|since| since < NOTED_EVERY_MS)
+        };
+        {
+            let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+            let last = noted.get(id).copied().max(stored.map(Timestamp::millis));
+            if last.is_some_and(recent) {
+                return;
+            }
+            noted.retain(|_, at| recent(*at));
+            noted.insert(id.to_owned(), now.millis());
+        }
+        let (keys, id) = (self.keys.clone(), id.to_owned());
+        let note = move || {
+            if let Err(error) = keys.touch_api_key(&id, now) {
+                tracing::warn!(%error, "a key's use could not be noted");
+            }
+        };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(note)),
+            Err(_) => note(),
+        }
+    }
+
+    /// Tells who calls with this token from this address, and what is left of the limit where there is one: for keys
+    /// and for callers without a token that counts. A token that counts is never refused for what others at the same
+    /// address do.
     ///
     /// # Errors
     ///
     /// See [`Denied`].
-    pub fn identify(&self, token: Option<&str>) -> Result<Identity, Denied> {
-        let Some(master) = &self.master else { return Ok(Identity::everyone()) };
-        let token = token.ok_or(Denied::NoToken)?;
-        if same(token, master.reveal()) { Ok(Identity::master()) } else { Err(Denied::BadToken) }
+    pub fn admit(&self, token: Option<&str>, from: IpAddr) -> Result<(Identity, Option<Left>), Denied> {
+        let denied = match self.identify(token) {
+            Ok(identity) => return self.count(identity),
+            Err(denied) => denied,
+        };
+        let rules = self.rules();
+        if !rules.limited {
+            return Err(denied);
+        }
+        let place = place(from);
+        match denied {
+            Denied::NoToken => {
+                let left = self.limits.count(format!("ip {place}"), rules.unknown_calls, rules.window);
+                Err(if left.retry_after.is_some() { Denied::UnknownOften(left) } else { denied })
+            }
+            Denied::BadToken => {
+                let left = self.limits.count(format!("bad {place}"), BAD_TOKENS, MINUTE);
+                Err(if left.retry_after.is_some() { Denied::BadOften(left) } else { denied })
+            }
+            other => Err(other),
+        }
+    }
+
+    fn count(&self, identity: Identity) -> Result<(Identity, Option<Left>), Denied> {
+        let rules = self.rules();
+        // The configured token and this machine's user are not limited.
+        let key = identity.key.as_deref().filter(|key| rules.limited && *key != Identity::MASTER);
+        let Some(key) = key else { return Ok((identity, None)) };
+        let who = format!("key {key}");
+        let left = match identity.rate_limit {
+            Some(limit) => self.limits.count(who, limit, MINUTE),
+            None => self.limits.count(who, rules.key_calls, rules.window),
+        };
+        if left.retry_after.is_some() { Err(Denied::KeyOften(left)) } else { Ok((identity, Some(left))) }
+    }
+
+    /// Counts a wrong secret that is no token: [`Denied::BadToken`], or [`Denied::BadOften`] after too many from this
+    /// address.
+    #[must_use]
+    pub fn wrong_secret(&self, from: IpAddr) -> Denied {
+        if !self.rules().limited {
+            return Denied::BadToken;
+        }
+        let left = self.limits.count(format!("bad {}", place(from)), BAD_TOKENS, MINUTE);
+        if left.retry_after.is_some() { Denied::BadOften(left) } else { Denied::BadToken }
+    }
+
+    /// Gives a ticket for a stream, which stands for this caller; none if it has too many unused ones.
+    ///
+    /// # Errors
+    ///
+    /// `internal` where the system gives no random numbers.
+    pub fn ticket(&self, identity: &Identity) -> Result<Option<Ticket>, OpError> {
+        self.tickets.give(identity)
+    }
+
+    /// Takes a ticket and tells whom it stands for, as that one's key is now. A ticket counts once.
+    #[must_use]
+    pub fn redeem(&self, ticket: &str) -> Option<Identity> {
+        self.current(&self.tickets.take(ticket)?)
+    }
+
+    /// Tells a caller as its key is now; none if it is gone or has ended. For streams, which outlive a call.
+    #[must_use]
+    pub fn current(&self, identity: &Identity) -> Option<Identity> {
+        match identity.key.as_deref() {
+            Some(Identity::MASTER) => self.rules().master.is_some().then(Identity::master),
+            None => (!self.required()).then(Identity::everyone),
+            Some(id) => {
+                let found = self.find(id).unwrap_or_else(|error| {
+                    tracing::error!(%error, "the keys cannot be read: a stream is refused");
+                    None
+                })?;
+                found.expires_at.is_none_or(|end| end > Timestamp::now()).then(|| found.into())
+            }
+        }
+    }
+
+    fn find(&self, id: &str) -> Result<Option<crate::domain::ApiKey>, StoreError> {
+        Ok(self.keys.api_keys()?.into_iter().find(|key| key.id == id))
     }
 }
+
+/// What counts as one address: of the sixth version the network, within which one machine has all.
+fn place(from: IpAddr) -> IpAddr {
+    match from.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        v4 => v4,
+    }
+}
+
+#[cfg(test)]
+mod tests;

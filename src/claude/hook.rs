@@ -187,6 +187,37 @@ fn running(task: &Value) -> Option<String> {
     (status == "running").then(|| task.get("type").and_then(Value::as_str).unwrap_or("task").to_owned())
 }
 
+/// The events that Claude Code has.
+pub const HOOK_EVENTS: [&str; 27] = [
+    "Stop",
+    "StopFailure",
+    "PreToolUse",
+    "PostToolUse",
+    "PostToolUseFailure",
+    "Notification",
+    "PermissionRequest",
+    "PermissionDenied",
+    "SessionStart",
+    "SessionEnd",
+    "SubagentStart",
+    "SubagentStop",
+    "TaskCreated",
+    "TaskCompleted",
+    "TeammateIdle",
+    "PreCompact",
+    "PostCompact",
+    "UserPromptSubmit",
+    "WorktreeCreate",
+    "WorktreeRemove",
+    "Elicitation",
+    "ElicitationResult",
+    "FileChanged",
+    "CwdChanged",
+    "Setup",
+    "ConfigChange",
+    "InstructionsLoaded",
+];
+
 /// Leaves out of a payload what Aegis does not use and what may be very large.
 #[must_use]
 pub fn slim(mut payload: Value) -> Value {

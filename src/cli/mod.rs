@@ -10,8 +10,10 @@ mod approve;
 mod args;
 mod asks;
 mod attach;
+mod audit;
 mod batch;
 mod channels;
+mod config;
 mod create;
 mod dialog;
 mod doctor;
@@ -21,6 +23,7 @@ mod follow;
 mod health;
 mod init;
 mod interrupt;
+mod keys;
 mod kill;
 mod line;
 mod list;
@@ -60,12 +63,15 @@ pub use answer::AnswerArgs;
 pub use approve::ApproveArgs;
 pub use args::{Format, Target};
 pub use attach::AttachArgs;
+pub use audit::{AuditCommand, AuditFilter, ExportAuditArgs, ExportKind, ListAuditArgs};
 pub use batch::BatchArgs;
 pub use channels::{ChannelArgs, ChannelsCommand, RetryArgs};
+pub use config::config;
 pub use create::CreateArgs;
 pub use doctor::{Check, DoctorArgs, Doctoring, Rehearsal};
 pub use exit::Exit;
 pub use init::{Host, InitArgs, Place, Scope, init};
+pub use keys::{CreateKeyArgs, KeyTarget, KeysCommand, RotateKeyArgs};
 pub use kill::KillArgs;
 pub use line::LineArgs;
 pub use list::ListArgs;
@@ -201,6 +207,14 @@ pub enum Command {
     Latency(Target),
     /// List every Claude Code process of this user, also those that are not Aegis's
     Swarm(Format),
+    /// Make, list and remove the keys that programs call with over HTTP
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// See what was done, and by whom
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Print the configuration, and where each value comes from
+    Config(Format),
     /// Tell how Aegis and what it stands on are
     Health(Format),
     /// Check everything that a session needs, with a next step for what is wrong
@@ -328,9 +342,12 @@ async fn dispatch(cx: &Cx, command: Command, doctoring: Doctoring) -> Result<Exi
         Command::Latency(args) => stats::latency(cx, args).await,
         Command::Swarm(args) => swarm::run(cx, args).await,
         Command::Health(_) => health::run(cx).await,
+        Command::Keys(command) => keys::run(cx, command).await,
+        Command::Audit(command) => audit::run(cx, command).await,
         Command::Doctor(args) => doctor::run(cx, args, doctoring).await,
         Command::Mcp(_)
         | Command::Init(_)
+        | Command::Config(_)
         | Command::Rehearse(_)
         | Command::Holder { .. }
         | Command::Hook { .. } => Ok(Exit::Usage),
@@ -361,7 +378,9 @@ fn json(command: &Command) -> bool {
         | Command::Summary(args)
         | Command::Metrics(args)
         | Command::Latency(args) => args.format.json,
-        Command::Swarm(format) | Command::Health(format) => format.json,
+        Command::Swarm(format) | Command::Health(format) | Command::Config(format) => format.json,
+        Command::Keys(command) => command.json(),
+        Command::Audit(command) => command.json(),
         Command::State(args) => args.command.json(),
         Command::Template(args) => args.command.json(),
         Command::Pipeline(command) => command.format().json,

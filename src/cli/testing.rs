@@ -26,6 +26,7 @@ pub(super) fn session(status: StatusWord) -> Session {
         last_message: None,
         conversation_id: None,
         parent_id: None,
+        owner_key: None,
         worktree: None,
         error: None,
         limit: None,

@@ -9,7 +9,7 @@ use crate::domain::{StatusWord, WhenBusy};
 use crate::ops::{Door, OPS};
 
 /// Verbs that combine operations, and roles.
-const OTHERS: [&str; 8] = ["init", "run", "answer", "doctor", "mcp", "rehearse", "holder", "hook"];
+const OTHERS: [&str; 9] = ["config", "init", "run", "answer", "doctor", "mcp", "rehearse", "holder", "hook"];
 
 /// Every verb that does something, with the words to type: a group's own word only stands before others.
 fn commands() -> Vec<(String, clap::Command)> {

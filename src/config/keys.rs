@@ -98,6 +98,11 @@ pub(super) const KEYS: &[Key] = &[
     users("alerting.cooldownMs", "AEGIS_ALERT_COOLDOWN_MS", Kind::Number(1000, 86_400_000)),
     users("caFile", "AEGIS_CA_FILE", Kind::Path),
     key("streamHeartbeatMs", "AEGIS_STREAM_HEARTBEAT_MS", Kind::Number(100, 600_000)),
+    users("rateLimit.enabled", "AEGIS_RATE_LIMIT_ENABLED", Kind::Flag),
+    users("rateLimit.sessionsMax", "AEGIS_RATE_LIMIT_SESSIONS_MAX", Kind::Number(1, 1_000_000)),
+    users("rateLimit.generalMax", "AEGIS_RATE_LIMIT_GENERAL_MAX", Kind::Number(1, 1_000_000)),
+    users("rateLimit.timeWindowSec", "AEGIS_RATE_LIMIT_TIME_WINDOW_SEC", Kind::Number(1, 86_400)),
+    users("hookSecretHeaderOnly", "AEGIS_HOOK_SECRET_HEADER_ONLY", Kind::Flag),
     key("logLevel", "AEGIS_LOG", Kind::Text),
 ];
 

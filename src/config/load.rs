@@ -60,6 +60,11 @@ impl Origin {
 }
 
 impl Config {
+    /// The files that are read, whether they are there or not.
+    pub(super) fn files(sources: &Sources) -> Vec<PathBuf> {
+        files(sources).into_iter().map(|file| file.path).collect()
+    }
+
     /// Reads the configuration: variables `AEGIS_…` over files over defaults. The file is that of `--config`; without
     /// it `aegis.config.json` in the working directory over `~/.aegis/config.json`, each of which may be missing.
     /// The file in the working directory may come with somebody's project, so it sets only what is harmless.
@@ -227,6 +232,7 @@ impl Merged<'_> {
         let shown = shown(key, || value.to_string());
         let good = match key.kind {
             Kind::Number(min, max) => value.as_u64().is_some_and(|number| (min..=max).contains(&number)),
+            Kind::Flag => value.is_boolean(),
             Kind::Names => value.as_array().is_some_and(|names| names.iter().all(is_name)),
             // An empty path would be the base directory itself, which nobody means.
             Kind::Path | Kind::Program | Kind::Text => value.as_str() != Some(""),
@@ -234,7 +240,6 @@ impl Merged<'_> {
             Kind::Users => value.as_array().is_some_and(|users| users.iter().all(Value::is_i64)),
             Kind::Integer => value.is_i64(),
             Kind::Paths => value.as_array().is_some_and(|paths| !paths.contains(&Value::from(""))),
-            Kind::Flag => value.is_boolean(),
             // What is wrong with which rule is told below.
             Kind::Policy | Kind::Webhooks | Kind::Topics => true,
         };
@@ -341,6 +346,7 @@ fn bad(key: &Key, origin: &Origin, value: &str) -> ConfigError {
 fn expected(key: &Key, said: Option<&str>) -> String {
     match key.kind {
         Kind::Number(min, max) => format!("a whole number from {min} to {max}"),
+        Kind::Flag => "true or false".into(),
         Kind::Path | Kind::Program => "a path".into(),
         Kind::Paths => "a list of paths".into(),
         Kind::Names => "a list of variable names".into(),
@@ -350,7 +356,6 @@ fn expected(key: &Key, said: Option<&str>) -> String {
         Kind::Topics => "events separated by commas, or a JSON array".into(),
         Kind::Users => "numbers separated by commas".into(),
         Kind::Integer => "a whole number".into(),
-        Kind::Flag => "true or false".into(),
         // The types' own list of words: "unknown variant `x`, expected one of `a`, `b`".
         Kind::Text => match said.and_then(|said| said.rsplit_once(", expected ")) {
             Some((_, words)) => words.to_owned(),

@@ -10,10 +10,12 @@ mod keys;
 mod load;
 mod model;
 mod paths;
+mod watch;
 
 pub use channels::{Alerting, Email, LONGEST_TIMEOUT_MS, Webhook};
 pub use dirs::{DirError, private_dir};
 pub use error::ConfigError;
 pub use load::{Loaded, Origin, Sources};
-pub use model::{BrowserReach, Config, LogLevel, OnTimeout, Terminal};
+pub use model::{BrowserReach, Config, LogLevel, OnTimeout, RateLimit, Terminal};
 pub use paths::{Paths, PathsError};
+pub use watch::{ConfigWatch, watch};

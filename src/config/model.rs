@@ -12,7 +12,8 @@ use crate::domain::{PermissionMode, Policy, Secret, Topic};
 /// `~/.aegis/config.json`; variables `AEGIS_…` override it. Relative paths count from the file's directory, `~/`
 /// is the home directory. A file in the working directory may come with a project, so it cannot set `stateDir`,
 /// `runtimeDir`, `claudePath`, `trustedRoots`, `allowedRoots`, `passEnv`, `permissionMode`, `permissionPolicy`, `host`,
-/// `port`, `authToken`, `allowedHosts`, `tmuxSession`, `browserPath`, `browserReach` and nothing about channels.
+/// `port`, `authToken`, `allowedHosts`, `tmuxSession`, `browserPath`, `browserReach`, `rateLimit`,
+/// `hookSecretHeaderOnly` and nothing about channels.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Config {
@@ -107,6 +108,10 @@ pub struct Config {
     /// How often a stream of events without news shows that it lives, in milliseconds. `AEGIS_STREAM_HEARTBEAT_MS`.
     #[schemars(range(min = 100, max = 600_000))]
     pub stream_heartbeat_ms: u64,
+    /// How often HTTP callers may call.
+    pub rate_limit: RateLimit,
+    /// Whether the secret of a hook counts in a header only, not in the query. `AEGIS_HOOK_SECRET_HEADER_ONLY`.
+    pub hook_secret_header_only: bool,
     /// How much is logged, on standard error. `AEGIS_LOG`.
     pub log_level: LogLevel,
 }
@@ -122,6 +127,25 @@ pub struct Terminal {
     /// Its height, in rows. `AEGIS_TERMINAL_ROWS`.
     #[schemars(range(min = 10, max = 200))]
     pub rows: u16,
+}
+
+/// How often HTTP callers may call. The configured token, and everybody where no token is needed, are not limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(inline)]
+pub struct RateLimit {
+    /// Whether anybody is limited. `AEGIS_RATE_LIMIT_ENABLED`.
+    pub enabled: bool,
+    /// How many calls a key without a limit of its own may make in a window. `AEGIS_RATE_LIMIT_SESSIONS_MAX`.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub sessions_max: u32,
+    /// How many calls without a token, where one is needed, are answered in a window, by address; more are told to
+    /// wait. `AEGIS_RATE_LIMIT_GENERAL_MAX`.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub general_max: u32,
+    /// The window, in seconds. `AEGIS_RATE_LIMIT_TIME_WINDOW_SEC`.
+    #[schemars(range(min = 1, max = 86_400))]
+    pub time_window_sec: u64,
 }
 
 /// What becomes of a permission that nobody answered in time.
@@ -185,6 +209,12 @@ impl LogLevel {
     }
 }
 
+impl Default for RateLimit {
+    fn default() -> Self {
+        Self { enabled: true, sessions_max: 100, general_max: 30, time_window_sec: 60 }
+    }
+}
+
 impl Default for Terminal {
     fn default() -> Self {
         // Wide enough that Claude Code breaks few lines, tall enough for its longest dialogs.
@@ -235,6 +265,8 @@ impl Default for Config {
             ca_file: None,
             // Proxies that close what is silent do so after a minute.
             stream_heartbeat_ms: 30 * 1000,
+            rate_limit: RateLimit::default(),
+            hook_secret_header_only: false,
             log_level: LogLevel::default(),
         }
     }

@@ -33,6 +33,8 @@ pub struct Paths {
     pub channels_dir: PathBuf,
     /// In which order the events of all sessions were told.
     pub streams_dir: PathBuf,
+    /// The log of what was done, by whom.
+    pub audit_dir: PathBuf,
     /// What tools keep between sessions.
     pub data_dir: PathBuf,
     /// The sockets of this state directory's sessions.
@@ -84,6 +86,7 @@ impl Paths {
             outbox_mark: state_dir.join("outbox.changed"),
             channels_dir: state_dir.join("channels"),
             streams_dir: state_dir.join("streams"),
+            audit_dir: state_dir.join("audit"),
             data_dir: state_dir.join("data"),
             socket_dir,
             state_dir,

@@ -67,6 +67,8 @@ pub enum ErrorCode {
     KeyReused,
     /// A session may not do this to itself or its ancestors.
     OwnSession,
+    /// The caller's key may not do this, or the session is another key's.
+    Forbidden,
     /// There is no `claude` program.
     ClaudeNotFound,
     /// The `claude` program is too old.
@@ -118,6 +120,7 @@ impl ErrorCode {
             Self::MissingVariable => "missing_variable",
             Self::KeyReused => "key_reused",
             Self::OwnSession => "own_session",
+            Self::Forbidden => "forbidden",
             Self::ClaudeNotFound => "claude_not_found",
             Self::ClaudeUnsupported => "claude_unsupported",
             Self::LaunchFailed => "launch_failed",
@@ -163,6 +166,7 @@ impl ErrorCode {
             Self::MissingVariable => "give each variable a value in templateVariables",
             Self::KeyReused => "use a new idempotencyKey for a new request",
             Self::OwnSession => "a person or the session's creator has to do this",
+            Self::Forbidden => "use a key that may, or ask whoever administers this server",
             Self::ClaudeNotFound => {
                 "install it with `npm install -g @anthropic-ai/claude-code`, or set claudePath in the configuration"
             }

@@ -12,6 +12,7 @@ mod error;
 mod event;
 mod evidence;
 mod id;
+mod key;
 mod memory;
 mod message;
 mod nearest;
@@ -34,6 +35,7 @@ pub use error::{ErrorCode, OpError};
 pub use event::{Action, Event, EventData, Position};
 pub use evidence::{Confidence, Evidence, Source, StatusReport};
 pub use id::{AskId, ConversationId, DeliveryId, Epoch, PipelineId, ReceiptId, SessionId, TemplateId};
+pub use key::{ApiKey, KeyRole, Permission};
 pub use memory::{KeyError, LONGEST_LIFE, LONGEST_VALUE, MemoryEntry, MemoryKey, before_prompt};
 pub use message::{ContentType, Message, MessagePage, MessageQuery, Role};
 pub use nearest::nearest;
@@ -48,7 +50,7 @@ pub use pipeline::{
 };
 pub use policy::{Decision, MOST_RULES, Policy, PolicyRule, Sameness, Verdict, sameness};
 pub use receipt::{Delivery, Outcome, Receipt, ReceiptState, Step, WhenBusy};
-pub use secret::Secret;
+pub use secret::{Secret, same};
 pub use session::{LastMessage, PermissionMode, Session, SessionSpec};
 pub use stats::{
     Answers, EventStats, EventTally, FileUse, Histogram, ModelTokens, Past, Percentiles, RoleCounts,

@@ -80,6 +80,9 @@ pub struct SessionSpec {
     pub env_names: Vec<String>,
     /// Whose session it is; only its owner's creations reuse it.
     pub owner: String,
+    /// The key that it belongs to, by id: other keys do not see it. None if it is this machine's user's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner_key: Option<String>,
     /// The session from inside which it was created.
     pub parent_id: Option<SessionId>,
     /// Hash of all settings that a reuse must share.
@@ -145,6 +148,10 @@ pub struct Session {
     /// The session from inside which it was created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<SessionId>,
+    /// The key that it belongs to, by id; only HTTP callers have keys, so hosts are not told of this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub owner_key: Option<String>,
     /// The git worktree it works in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worktree: Option<String>,

@@ -37,14 +37,23 @@ impl Engine {
     /// Those of `create_session`.
     pub async fn create(&self, new: NewSession) -> Result<Created, OpError> {
         match new.idempotency_key.clone() {
-            Some(key) => self.create_under(&key, fingerprint(&new), &new).await,
+            // Two callers may choose the same.
+            Some(key) => {
+                let key = scoped(new.owner_key.as_deref(), key);
+                self.create_under(&key, fingerprint(&new), &new).await
+            }
             None => self.create_once(SessionId::mint(), &new).await,
         }
     }
 
     pub(super) async fn create_once(&self, id: SessionId, asked: &NewSession) -> Result<Created, OpError> {
-        let new = &self.prepared(asked).await?;
-        let dir = work_dir(&new.work_dir, &self.config, &self.paths.state_dir)?;
+        let mut new = self.prepared(asked).await?;
+        if let (None, Some(parent)) = (&new.owner_key, new.parent) {
+            new.owner_key =
+                self.db(move |store| store.session(parent)).await?.and_then(|row| row.spec.owner_key);
+        }
+        let new = &new;
+        let dir = work_dir(&new.work_dir, &self.config(), &self.paths.state_dir)?;
         if let Some(name) = &new.name {
             check_name(name, LONGEST_NAME)?;
         }
@@ -85,7 +94,7 @@ impl Engine {
     }
 
     fn prompt_limit(&self) -> usize {
-        usize::try_from(self.config.max_prompt_bytes).unwrap_or(usize::MAX)
+        usize::try_from(self.config().max_prompt_bytes).unwrap_or(usize::MAX)
     }
 
     fn added(&self, dirs: &[String]) -> Result<Vec<PathBuf>, OpError> {
@@ -95,7 +104,7 @@ impl Engine {
                 format!("addDirs names more than {MOST_DIRS}"),
             ));
         }
-        dirs.iter().map(|dir| work_dir(dir, &self.config, &self.paths.state_dir)).collect()
+        dirs.iter().map(|dir| work_dir(dir, &self.config(), &self.paths.state_dir)).collect()
     }
 
     fn spec(
@@ -113,21 +122,26 @@ impl Engine {
         let mut spec = SessionSpec {
             id,
             name: new.name.clone().unwrap_or_else(|| make_name(&dir, id)),
-            permission_mode: new.permission_mode.unwrap_or(self.config.permission_mode),
-            model: new.model.clone().or_else(|| self.config.model.clone()),
+            permission_mode: new.permission_mode.unwrap_or(self.config().permission_mode),
+            model: new.model.clone().or_else(|| self.config().model.clone()),
             resume: resume.map(|(conversation, _)| conversation),
             fork,
             conversation_id: conversation,
             append_system_prompt: new.append_system_prompt.clone(),
             add_dirs,
             env_names: new.env.keys().cloned().collect(),
-            owner: new.parent.map_or_else(|| "local".into(), |parent| format!("session:{parent}")),
+            owner: match (new.parent, &new.owner_key) {
+                (Some(parent), _) => format!("session:{parent}"),
+                (None, Some(key)) => format!("key:{key}"),
+                (None, None) => "local".into(),
+            },
+            owner_key: new.owner_key.clone(),
             parent_id: new.parent,
             settings_key: String::new(),
             worktree: new.worktree.clone(),
-            stall_threshold_ms: self.config.stall_threshold_ms,
-            trusted: below_any(&dir, &self.config.trusted_roots),
-            policy: Policy { rules: [&*new.policy, &*self.config.permission_policy.rules].concat() },
+            stall_threshold_ms: self.config().stall_threshold_ms,
+            trusted: below_any(&dir, &self.config().trusted_roots),
+            policy: Policy { rules: [&*new.policy, &*self.config().permission_policy.rules].concat() },
             created_at: Timestamp::now(),
             work_dir: dir,
         };
@@ -341,14 +355,22 @@ impl Engine {
             program,
             program_version,
             aegis: self.aegis.clone(),
-            environment: environment(&self.environment, &self.config.pass_env, &new.env),
+            environment: environment(&self.environment, &self.config().pass_env, &new.env),
             prompt,
-            size: (self.config.terminal.cols, self.config.terminal.rows),
+            size: (self.config().terminal.cols, self.config().terminal.rows),
             max_prompt_bytes: limit,
-            startup_timeout_ms: self.config.startup_timeout_ms,
-            deny_after_ms: (self.config.on_timeout == OnTimeout::Deny)
-                .then_some(self.config.hook_ask_timeout_ms),
+            startup_timeout_ms: self.config().startup_timeout_ms,
+            deny_after_ms: (self.config().on_timeout == OnTimeout::Deny)
+                .then_some(self.config().hook_ask_timeout_ms),
         }
+    }
+}
+
+/// A caller's idempotency key as it is kept.
+pub(super) fn scoped(owner_key: Option<&str>, key: String) -> String {
+    match owner_key {
+        Some(owner) => format!("key:{owner}/{key}"),
+        None => key,
     }
 }
 

@@ -8,12 +8,17 @@ use futures_util::future::join_all;
 
 use super::link::{Observed, outline};
 use super::{Detail, Engine, ListQuery};
-use crate::domain::{ErrorCode, OpError, Session, SessionId, StatusWord, Timestamp};
+use crate::domain::{ErrorCode, OpError, Session, SessionId, SessionSpec, StatusWord, Timestamp};
 use crate::holder::client::ANSWERS_WITHIN;
 use crate::store::{MIN_PREFIX, SessionRow};
 
 /// How deep sessions may be created inside each other before the search for ancestors gives up.
 const DEEPEST: usize = 64;
+
+/// Whether a session belongs to the key, or everybody is meant.
+pub(super) fn owned(spec: &SessionSpec, key: Option<&str>) -> bool {
+    key.is_none_or(|key| spec.owner_key.as_deref() == Some(key))
+}
 
 impl Engine {
     /// Finds the one session that is meant.
@@ -22,9 +27,20 @@ impl Engine {
     ///
     /// `no_such_session`, `ambiguous_session`, `storage_failed`.
     pub(super) async fn row(&self, reference: &str) -> Result<SessionRow, OpError> {
+        self.row_seen(reference, None).await
+    }
+
+    /// Finds the one session of a key's that is meant. That somebody else's has an id is told, for whoever knows the
+    /// whole of it; of names and prefixes nothing is.
+    async fn row_seen(&self, reference: &str, key: Option<&str>) -> Result<SessionRow, OpError> {
         let wanted = reference.trim().to_owned();
         let asked = wanted.clone();
         let mut rows = self.db(move |store| store.find_sessions(&asked)).await?;
+        if rows.iter().any(|row| row.spec.id.to_string() == wanted && !owned(&row.spec, key)) {
+            return Err(OpError::new(ErrorCode::Forbidden, "You do not own this session")
+                .hint("use the key that created it, or an admin's"));
+        }
+        rows.retain(|row| owned(&row.spec, key));
         // A live session is meant before ended ones of the same name; an exact match before a prefix.
         let live = rows.iter().filter(|row| row.ended.is_none()).count();
         let exact = rows.iter().position(|row| row.spec.id.to_string() == wanted);
@@ -58,6 +74,15 @@ impl Engine {
         Ok(self.row(reference).await?.spec.id)
     }
 
+    /// Finds the id of a session that belongs to a key; without one, of any.
+    ///
+    /// # Errors
+    ///
+    /// As for every call that names a session, and `forbidden`.
+    pub async fn resolve_seen(&self, reference: &str, key: Option<&str>) -> Result<SessionId, OpError> {
+        Ok(self.row_seen(reference, key).await?.spec.id)
+    }
+
     /// Finds a session by its id.
     pub(super) async fn row_of(&self, id: SessionId) -> Result<SessionRow, OpError> {
         let row = self.db(move |store| store.session(id)).await?;
@@ -81,14 +106,15 @@ impl Engine {
         Ok(line)
     }
 
-    /// Gives the live sessions as they were told last, newest first, if nothing has changed since: what a list would say
+    /// Gives a key's live sessions, or all, as they were told last, newest first, if nothing has changed since: what a list would say
     /// without asking anybody. `None` where somebody must be asked.
     #[must_use]
-    pub fn glance(&self) -> Option<Vec<Arc<Session>>> {
+    pub fn glance(&self, key: Option<&str>) -> Option<Vec<Arc<Session>>> {
         self.used.notify_one();
         let rows = self.store.live_now()?;
         let links = self.links.lock().unwrap_or_else(PoisonError::into_inner);
         rows.iter()
+            .filter(|row| owned(&row.spec, key))
             .map(|row| links.get(&row.spec.id)?.told_session())
             .map(|told| told.filter(|session| session.status != StatusWord::Ended))
             .collect()
@@ -108,7 +134,8 @@ impl Engine {
         let older =
             |row: &SessionRow| before.is_none_or(|before| (row.spec.created_at, row.spec.id) < before);
         let here = |row: &SessionRow| dir.as_ref().is_none_or(|dir| row.spec.work_dir == *dir);
-        let live = self.db(|store| store.live_sessions()).await?;
+        let mut live = self.db(|store| store.live_sessions()).await?;
+        live.retain(|row| owned(&row.spec, query.owner_key.as_deref()));
         let told = join_all(live.iter().map(|row| self.listed(row))).await;
         let mut sessions: Vec<Session> = Vec::new();
         for (row, session) in live.iter().zip(told) {
@@ -123,9 +150,7 @@ impl Engine {
             }
         }
         if query.status == Some(StatusWord::Ended) {
-            let (limit, place) = (query.limit + 1, dir.clone());
-            let ended = self.db(move |store| store.ended_sessions(before, place.as_deref(), limit)).await?;
-            sessions.extend(ended.into_iter().filter_map(|row| row.ended));
+            sessions.extend(self.ended(&query, before, dir.clone()).await?);
         }
         sessions.sort_by_key(|session| std::cmp::Reverse((session.created_at, session.id)));
         let more = sessions.len() > query.limit;
@@ -133,6 +158,30 @@ impl Engine {
         let next =
             sessions.last().filter(|_| more).map(|last| format!("{}_{}", last.created_at.millis(), last.id));
         Ok((sessions, next))
+    }
+
+    /// Ended sessions, one more than a page has.
+    async fn ended(
+        &self,
+        query: &ListQuery,
+        mut before: Option<(Timestamp, SessionId)>,
+        dir: Option<PathBuf>,
+    ) -> Result<Vec<Session>, OpError> {
+        let limit = query.limit + 1;
+        let mut found = Vec::new();
+        loop {
+            let place = dir.clone();
+            let rows = self.db(move |store| store.ended_sessions(before, place.as_deref(), limit)).await?;
+            let last =
+                rows.last().map(|row| (row.spec.created_at, row.spec.id)).filter(|_| rows.len() == limit);
+            let own = rows.into_iter().filter(|row| owned(&row.spec, query.owner_key.as_deref()));
+            found.extend(own.filter_map(|row| row.ended));
+            // Others' may fill whole pages of the store.
+            match last {
+                Some(last) if found.len() < limit => before = Some(last),
+                _ => return Ok(found),
+            }
+        }
     }
 
     /// Tells all that is known about a session.

@@ -46,7 +46,7 @@ impl Engine {
             .arg(&launch.dir)
             .env_clear()
             .envs(self.environment.iter().filter(|(name, _)| needed.contains(&name.as_str())))
-            .env("AEGIS_LOG", self.config.log_level.as_str())
+            .env("AEGIS_LOG", self.config().log_level.as_str())
             .current_dir(&launch.dir)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

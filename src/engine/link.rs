@@ -192,6 +192,7 @@ pub(super) fn outline(row: &SessionRow, status: StatusWord) -> Session {
         last_message: None,
         conversation_id: None,
         parent_id: spec.parent_id,
+        owner_key: spec.owner_key.clone(),
         worktree: spec.worktree.clone(),
         error: None,
         limit: None,

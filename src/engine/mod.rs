@@ -14,6 +14,8 @@ mod feed;
 mod find;
 mod fs_watch;
 mod health;
+mod hook;
+mod keys;
 mod launch;
 mod link;
 mod memory;
@@ -40,7 +42,7 @@ mod wait;
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU8;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 
 use tokio::sync::{Notify, watch};
@@ -80,7 +82,7 @@ pub struct Parts {
 /// Sessions as running things.
 pub struct Engine {
     store: Arc<dyn Store>,
-    config: Config,
+    config: RwLock<Arc<Config>>,
     paths: Paths,
     environment: BTreeMap<String, String>,
     aegis: PathBuf,
@@ -102,7 +104,7 @@ impl Engine {
         let Parts { store, config, paths, environment, aegis } = parts;
         Self {
             store,
-            config,
+            config: RwLock::new(Arc::new(config)),
             paths,
             environment,
             aegis,
@@ -114,6 +116,15 @@ impl Engine {
             roster: roster::Shared::default(),
             news: roster::Shared::default(),
         }
+    }
+
+    fn config(&self) -> Arc<Config> {
+        self.config.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes another configuration for what is created from now on. Directories stay those that it was built with.
+    pub fn set_config(&self, config: Config) {
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
     }
 
     /// Gives memory back whenever nothing was done for a while, until the future is dropped.

@@ -49,16 +49,56 @@ pub(super) struct Outlet {
 pub struct NewsReader {
     news: broadcast::Receiver<News>,
     _running: Arc<Running<Outlet>>,
+    /// Whose sessions alone are told of.
+    only: Option<Only>,
+}
+
+/// One key's sessions.
+struct Only {
+    key: String,
+    roster: Roster,
+    /// Those that were asked for, and whether they are the key's.
+    known: HashMap<SessionId, bool>,
+}
+
+impl Only {
+    fn tells(&mut self, news: &News) -> bool {
+        let own = |owner: &Option<String>| owner.as_ref() == Some(&self.key);
+        match news {
+            News::Came(session) | News::Ended(session) => own(&session.owner_key),
+            News::Missed => true,
+            News::Event(event) => {
+                let id = event.session_id;
+                if let Some(known) = self.known.get(&id) {
+                    return *known;
+                }
+                // One that has come and gone between two looks at the store is told of by its end alone.
+                let rows = self.roster.rows();
+                let Some(row) = rows.iter().find(|row| row.spec.id == id) else { return false };
+                let own = own(&row.spec.owner_key);
+                if self.known.len() >= KEPT {
+                    self.known.retain(|id, _| rows.iter().any(|row| row.spec.id == *id));
+                }
+                self.known.insert(id, own);
+                own
+            }
+        }
+    }
 }
 
 impl NewsReader {
     /// Waits for the next piece of news.
     pub async fn next(&mut self) -> News {
-        match self.news.recv().await {
-            Ok(news) => news,
-            Err(broadcast::error::RecvError::Lagged(_)) => News::Missed,
-            // The sender lives as long as this reader.
-            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+        loop {
+            let news = match self.news.recv().await {
+                Ok(news) => news,
+                Err(broadcast::error::RecvError::Lagged(_)) => News::Missed,
+                // The sender lives as long as this reader.
+                Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+            };
+            if self.only.as_mut().is_none_or(|only| only.tells(&news)) {
+                return news;
+            }
         }
     }
 }
@@ -72,7 +112,20 @@ impl Engine {
     ///
     /// Those of [`Engine::roster`].
     pub async fn news(self: &Arc<Self>) -> Result<NewsReader, OpError> {
+        self.news_of(None).await
+    }
+
+    /// As [`Engine::news`], of the sessions that belong to a key alone.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::roster`].
+    pub async fn news_of(self: &Arc<Self>, key: Option<String>) -> Result<NewsReader, OpError> {
         let roster = self.roster().await?;
+        let only = match key {
+            Some(key) => Some(Only { key, roster: self.roster().await?, known: HashMap::new() }),
+            None => None,
+        };
         let running = self.news.take(|| {
             let (news, _) = broadcast::channel(KEPT);
             let (tell, ready) = watch::channel(false);
@@ -82,7 +135,7 @@ impl Engine {
         let mut ready = running.outlet.ready.clone();
         // A holder that is stopped must not hold up the others.
         let _ = timeout(LISTED_WITHIN, ready.wait_for(|ready| *ready)).await;
-        Ok(NewsReader { news: running.outlet.news.subscribe(), _running: running })
+        Ok(NewsReader { news: running.outlet.news.subscribe(), _running: running, only })
     }
 }
 

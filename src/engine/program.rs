@@ -23,7 +23,7 @@ impl Engine {
     ///
     /// `claude_not_found`.
     pub(super) async fn program(&self) -> Result<ClaudeProgram, OpError> {
-        let configured = self.config.claude_path.clone().unwrap_or_else(|| PathBuf::from("claude"));
+        let configured = self.config().claude_path.clone().unwrap_or_else(|| PathBuf::from("claude"));
         let search = self.environment.get("PATH").map(String::as_str).unwrap_or_default();
         let path = locate(&configured, search).ok_or_else(|| {
             let what = if configured.components().count() > 1 {

@@ -37,7 +37,7 @@ impl Engine {
     /// `work_dir_refused`.
     pub async fn project(&self, given: &str) -> Result<Project, OpError> {
         let (given, config, state_dir) =
-            (given.to_owned(), self.config.clone(), self.paths.state_dir.clone());
+            (given.to_owned(), (*self.config()).clone(), self.paths.state_dir.clone());
         let found = tokio::task::spawn_blocking(move || {
             let work_dir = work_dir(&given, &config, &state_dir)?;
             let remote = config_file(&work_dir).and_then(|file| remote(&read(&file)?));

@@ -13,6 +13,7 @@ use notify::RecursiveMode;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 
+use super::find::owned;
 use super::link::launching;
 use super::{Engine, fs_watch};
 use crate::domain::{ErrorCode, OpError, SessionId};
@@ -69,6 +70,8 @@ pub(super) type Rows = Arc<Vec<SessionRow>>;
 /// The live sessions, and a word whenever one comes or goes.
 pub struct Roster {
     rows: watch::Receiver<Option<Rows>>,
+    /// Only those of this key.
+    owner_key: Option<String>,
     _running: Arc<Running<watch::Sender<Option<Rows>>>>,
 }
 
@@ -76,7 +79,14 @@ impl Roster {
     /// The sessions that live.
     #[must_use]
     pub fn ids(&self) -> BTreeSet<SessionId> {
-        self.rows().iter().map(|row| row.spec.id).collect()
+        let rows = self.rows();
+        rows.iter().filter(|row| owned(&row.spec, self.owner_key.as_deref())).map(|row| row.spec.id).collect()
+    }
+
+    /// Tells only of sessions that belong to a key.
+    #[must_use]
+    pub fn of_key(self, key: Option<String>) -> Self {
+        Self { owner_key: key, ..self }
     }
 
     pub(super) fn rows(&self) -> Rows {
@@ -110,7 +120,7 @@ impl Engine {
         if rows.wait_for(Option::is_some).await.is_err() {
             return Err(OpError::new(ErrorCode::Internal, "the live sessions cannot be watched"));
         }
-        Ok(Roster { rows, _running: running })
+        Ok(Roster { rows, owner_key: None, _running: running })
     }
 
     /// The sessions whose holders live. One that is found dead is closed on the way.

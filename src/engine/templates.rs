@@ -110,7 +110,7 @@ impl Engine {
             self.check_prompt(prompt)?;
         }
         if let Some(dir) = &change.work_dir {
-            work_dir(dir, &self.config, &self.paths.state_dir)?;
+            work_dir(dir, &self.config(), &self.paths.state_dir)?;
         }
         match &change.env {
             Some(SecretEnv(env)) => check_env(env),

@@ -49,6 +49,8 @@ pub struct NewSession {
     pub by: String,
     /// The session from inside which it is created.
     pub parent: Option<SessionId>,
+    /// The key that it is to belong to, by id. A session that is created from inside of another belongs to that one's.
+    pub owner_key: Option<String>,
     /// The pipeline whose stage it is for; no other creation takes it then.
     pub pipeline: Option<PipelineId>,
 }
@@ -71,6 +73,8 @@ pub struct ListQuery {
     pub status: Option<StatusWord>,
     /// Only those in this directory.
     pub work_dir: Option<String>,
+    /// Only those of this key.
+    pub owner_key: Option<String>,
     /// At most so many.
     pub limit: usize,
     /// Where the page before ended.
@@ -82,6 +86,8 @@ pub struct ListQuery {
 pub struct WaitQuery {
     /// Which sessions; none means all live ones.
     pub sessions: Option<Vec<String>>,
+    /// Of all live ones, only those of this key.
+    pub owner_key: Option<String>,
     /// Which statuses end the wait.
     pub until: Vec<StatusWord>,
     /// How long.

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::cursor::{self, Seen};
+use super::find::owned;
 use super::link::{Observed, outline, silent};
 use super::{Engine, WaitQuery, WaitResult, Woken};
 use crate::domain::{ErrorCode, Event, EventData, OpError, Position, Session, SessionId, StatusWord};
@@ -134,7 +135,11 @@ impl Engine {
                 let found = join_all(references.iter().map(|reference| self.row(reference))).await;
                 found.into_iter().collect::<Result<Vec<_>, _>>()?
             }
-            None => self.db(|store| store.live_sessions()).await?,
+            None => {
+                let mut rows = self.db(|store| store.live_sessions()).await?;
+                rows.retain(|row| owned(&row.spec, query.owner_key.as_deref()));
+                rows
+            }
         };
         if rows.is_empty() {
             return Err(OpError::new(ErrorCode::NoSuchSession, "there is no live session to wait for")

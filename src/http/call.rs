@@ -1,5 +1,6 @@
 //! Who calls, as handlers see it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -15,6 +16,8 @@ use crate::ops::Caller;
 pub(super) struct Call {
     pub(super) caller: Caller,
     pub(super) identity: Arc<Identity>,
+    /// Where it calls from.
+    pub(super) from: IpAddr,
     /// The header `Idempotency-Key`.
     pub(super) idempotency_key: Option<String>,
 }
@@ -29,4 +32,13 @@ impl<S: Sync> FromRequestParts<S> for Call {
             .cloned()
             .ok_or_else(|| OpError::new(ErrorCode::Internal, "a route without its guard").into())
     }
+}
+
+/// Whoever this is, as a caller of operations.
+pub(super) fn caller(identity: &Arc<Identity>) -> Caller {
+    let surface = match &identity.name {
+        Some(name) => format!("http:{name}"),
+        None => "http".into(),
+    };
+    Caller { key: Some(identity.clone()), ..Caller::local(surface) }
 }

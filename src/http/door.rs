@@ -98,7 +98,7 @@ impl HttpDoor {
             router = self.add(router, route);
         }
         for (path, service) in &self.mounts {
-            let gate = guard::Gate { door: self.clone(), needs: Needs::Anyone };
+            let gate = guard::Gate { door: self.clone(), needs: Needs::Anyone, tickets: false };
             let service = service.clone().layer(from_fn(guard::introduce));
             router = router.route(path, service.layer(from_fn_with_state(gate, guard::inner)));
         }
@@ -116,8 +116,9 @@ impl HttpDoor {
     }
 
     fn add(&self, router: Router<Self>, route: Route) -> Router<Self> {
-        let Route { path, needs, older, handler, .. } = route;
-        let gate = guard::Gate { door: self.clone(), needs };
+        let Route { path, needs, older, handler, answers, .. } = route;
+        let tickets = answers.iter().any(|answer| answer.content == "text/event-stream");
+        let gate = guard::Gate { door: self.clone(), needs, tickets };
         let handler = handler.layer(from_fn_with_state(gate, guard::inner));
         let router = router.route(path, handler.clone());
         match older {

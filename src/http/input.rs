@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
-use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -37,14 +37,20 @@ impl<T: DeserializeOwned> FromRequest<HttpDoor> for Body<T> {
 
 /// Reads a body whole, up to a size and within a time.
 pub(super) async fn read(request: Request, most: usize) -> Result<Bytes, Refusal> {
+    let too_large = || {
+        let what = format!("the body could not be read, or is larger than {most} bytes");
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", what)
+            .hint("write long texts to a file and name it in the prompt")
+    };
+    // What says so itself is refused before it is sent.
+    let told = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    if told.and_then(|length| length.parse::<u64>().ok()).is_some_and(|length| length > most as u64) {
+        return Err(too_large());
+    }
     let reading = axum::body::to_bytes(request.into_body(), most);
     match tokio::time::timeout(BODY_TIME, reading).await {
         Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => {
-            let what = format!("the body could not be read, or is larger than {most} bytes");
-            Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", what)
-                .hint("write long texts to a file and name it in the prompt"))
-        }
+        Ok(Err(_)) => Err(too_large()),
         Err(_) => Err(Refusal::new(
             StatusCode::REQUEST_TIMEOUT,
             "body_too_slow",
@@ -99,6 +105,19 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
 
 /// The id in the path.
 pub(super) struct Id<T>(pub(super) T);
+
+/// The one word in the path that is no id of ours.
+pub(super) struct Word(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Word {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let params = RawPathParams::from_request_parts(parts, state).await.ok();
+        let word = params.iter().flatten().next().map(|(_, value)| value.to_owned());
+        word.map(Self).ok_or_else(|| Refusal::invalid("the path cannot be read"))
+    }
+}
 
 /// What paths name by an id.
 pub(super) trait Named: std::str::FromStr {

@@ -73,6 +73,12 @@ impl Refusal {
         self
     }
 
+    /// Names the family, where clients know a finer one than the status gives.
+    pub(super) fn family(mut self, family: &'static str) -> Self {
+        self.0.family = Some(family);
+        self
+    }
+
     /// Adds what it is about.
     pub(super) fn details(mut self, details: Value) -> Self {
         self.0.details = Some(details);
@@ -174,7 +180,7 @@ fn status(code: ErrorCode) -> (StatusCode, Option<&'static str>) {
         | E::InvalidAnswer
         | E::InvalidPipeline
         | E::MissingVariable => (StatusCode::BAD_REQUEST, None),
-        E::PolicyRefused | E::OwnSession => (StatusCode::FORBIDDEN, None),
+        E::PolicyRefused | E::OwnSession | E::Forbidden => (StatusCode::FORBIDDEN, None),
         E::NoSuchSession
         | E::NoSuchAsk
         | E::NoSuchConversation

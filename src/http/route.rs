@@ -83,6 +83,12 @@ impl Route {
         self
     }
 
+    /// Only admins may call it.
+    pub(super) fn admin(mut self) -> Self {
+        self.needs = Needs::Admin;
+        self
+    }
+
     /// It has no spelling without `/v1`.
     pub(super) fn only(mut self) -> Self {
         self.older = None;

@@ -24,7 +24,7 @@ const AT_ONCE: Duration = Duration::from_secs(1);
 type Answer = Result<CallToolResponse, ErrorData>;
 
 fn door() -> McpDoor {
-    let caller = Caller { surface: "mcp".into(), inside: None };
+    let caller = Caller::local("mcp");
     McpDoor::new(Aegis::new(Arc::new(crate::engine::testing::engine())), caller, ToolSet::Full)
 }
 

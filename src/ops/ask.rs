@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::act::Act;
 use super::{Aegis, Caller};
+use crate::access::Permission;
 use crate::domain::{Answer, Ask, AskId, ErrorCode, OpError, Remember};
 
 /// Allows what a session asks for.
@@ -46,10 +48,11 @@ impl Aegis {
     /// `no_such_session`, `own_session`, `nothing_to_approve`, `ambiguous_ask`, `no_such_ask`, `already_resolved`,
     /// `input_changed`, `invalid_answer`, `not_confirmed`, `holder_unreachable`, `session_ended`.
     pub async fn approve_permission(&self, caller: &Caller, req: ApprovePermission) -> Result<Ask, OpError> {
-        let id = self.guard_own(caller, &req.session_id).await?;
+        let act = self.begin(caller, "approve_permission", Permission::Approve).await?;
         let answer =
             Answer::Approve { input_hash: req.input_hash, remember: req.remember.unwrap_or_default() };
-        self.engine.answer(id, ask_id(req.ask_id)?, answer, &caller.surface).await
+        let done = self.answered(caller, &act, &req.session_id, req.ask_id, answer).await;
+        act.end(done).await
     }
 
     /// Refuses what a session asks for and tells Claude why.
@@ -58,10 +61,24 @@ impl Aegis {
     ///
     /// As [`Aegis::approve_permission`].
     pub async fn reject_permission(&self, caller: &Caller, req: RejectPermission) -> Result<Ask, OpError> {
-        let id = self.guard_own(caller, &req.session_id).await?;
-        self.engine
-            .answer(id, ask_id(req.ask_id)?, Answer::Reject { reason: req.reason }, &caller.surface)
-            .await
+        let act = self.begin(caller, "reject_permission", Permission::Reject).await?;
+        let answer = Answer::Reject { reason: req.reason };
+        let done = self.answered(caller, &act, &req.session_id, req.ask_id, answer).await;
+        act.end(done).await
+    }
+
+    async fn answered(
+        &self,
+        caller: &Caller,
+        act: &Act,
+        session: &str,
+        ask: Option<String>,
+        answer: Answer,
+    ) -> Result<Ask, OpError> {
+        let id = act.on(self.guard_own(caller, session).await?);
+        let ask = self.engine.answer(id, ask_id(ask)?, answer, &caller.surface).await?;
+        act.what(format!("ask {}: {}", ask.id, ask.title));
+        Ok(ask)
     }
 }
 

@@ -225,4 +225,23 @@ pub const OPS: &[Op] = &[
     },
     // The command line tries alerts out as it does every channel.
     Op { name: "test_alerts", verb: None, read_only: false, not_to_oneself: false, doors: &[] },
+    Op { name: "create_key", verb: Some("keys create"), read_only: false, not_to_oneself: false, doors: CLI },
+    Op { name: "list_keys", verb: Some("keys list"), read_only: true, not_to_oneself: false, doors: CLI },
+    Op { name: "rotate_key", verb: Some("keys rotate"), read_only: false, not_to_oneself: false, doors: CLI },
+    Op { name: "revoke_key", verb: Some("keys revoke"), read_only: false, not_to_oneself: false, doors: CLI },
+    Op { name: "get_audit", verb: Some("audit list"), read_only: true, not_to_oneself: false, doors: CLI },
+    Op {
+        name: "verify_audit",
+        verb: Some("audit verify"),
+        read_only: true,
+        not_to_oneself: false,
+        doors: CLI,
+    },
+    Op {
+        name: "export_audit",
+        verb: Some("audit export"),
+        read_only: true,
+        not_to_oneself: false,
+        doors: CLI,
+    },
 ];

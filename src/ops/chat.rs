@@ -17,7 +17,7 @@ pub struct ChatSessions(pub Aegis);
 
 /// A person in a chat runs inside no session.
 fn caller(by: String) -> Caller {
-    Caller { surface: by, inside: None }
+    Caller::local(by)
 }
 
 impl Sessions for ChatSessions {

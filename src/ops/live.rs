@@ -1,8 +1,25 @@
 //! What doors need beside the operations that clients call: news as it happens, and what a prompt's arguments mean.
 
+use serde_json::Value;
+
 use super::{Aegis, Caller};
-use crate::domain::{Answer, Ask, AskId, Event, OpError, Position, SessionId};
+use crate::access::Permission;
+use crate::claude::hook::HOOK_EVENTS;
+use crate::domain::{Answer, Ask, AskId, ErrorCode, Event, OpError, Position, Secret, SessionId};
 use crate::engine::{Feed, Mark, Newcomer, NewsReader, Place, Project, Replay, Roster};
+
+/// A hook event that a session's Claude Code tells over the network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HookCall {
+    /// Whose.
+    pub session_id: SessionId,
+    /// The session's secret.
+    pub secret: Secret,
+    /// The event's name.
+    pub event: String,
+    /// What Claude Code tells of it.
+    pub payload: Value,
+}
 
 /// An answer to exactly one ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +38,8 @@ impl Aegis {
     /// # Errors
     ///
     /// `internal` where the system refuses to watch a directory, `storage_failed`.
-    pub async fn roster(&self, _: &Caller) -> Result<Roster, OpError> {
-        self.engine.roster().await
+    pub async fn roster(&self, caller: &Caller) -> Result<Roster, OpError> {
+        Ok(self.engine.roster().await?.of_key(caller.confined().map(str::to_owned)))
     }
 
     /// Claims the one window that a session gets; see [`crate::engine::Engine::claim_window`].
@@ -39,8 +56,8 @@ impl Aegis {
     /// # Errors
     ///
     /// As [`Aegis::roster`].
-    pub async fn news(&self, _: &Caller) -> Result<NewsReader, OpError> {
-        self.engine.news().await
+    pub async fn news(&self, caller: &Caller) -> Result<NewsReader, OpError> {
+        self.engine.news_of(caller.confined().map(str::to_owned)).await
     }
 
     /// Follows all sessions in one order that readers can take up again; what happens after this returned is told.
@@ -89,8 +106,8 @@ impl Aegis {
     /// # Errors
     ///
     /// `no_such_session`, `ambiguous_session`, `storage_failed`.
-    pub async fn find(&self, _: &Caller, reference: &str) -> Result<SessionId, OpError> {
-        self.engine.resolve(reference).await
+    pub async fn find(&self, caller: &Caller, reference: &str) -> Result<SessionId, OpError> {
+        self.engine.resolve_seen(reference, caller.confined()).await
     }
 
     /// Tells whether the caller may answer a session's asks: not those of the session that it runs inside, nor of that
@@ -113,8 +130,33 @@ impl Aegis {
     ///
     /// As [`Aegis::approve_permission`].
     pub async fn answer_ask(&self, caller: &Caller, req: AnswerAsk) -> Result<Ask, OpError> {
-        let id = self.guard_own(caller, &req.session_id.to_string()).await?;
-        self.engine.answer(id, Some(req.ask_id), req.answer, &caller.surface).await
+        let (action, needs) = match &req.answer {
+            Answer::Reject { .. } => ("reject_permission", Permission::Reject),
+            _ => ("approve_permission", Permission::Approve),
+        };
+        let act = self.begin(caller, action, needs).await?;
+        act.what(format!("ask {}", req.ask_id));
+        let done = async {
+            let id = act.on(self.guard_own(caller, &req.session_id.to_string()).await?);
+            self.engine.answer(id, Some(req.ask_id), req.answer, &caller.surface).await
+        };
+        let done = done.await;
+        act.end(done).await
+    }
+
+    /// Hands a hook event of a session's Claude Code to its holder, and gives what Claude Code is to be told; nothing for
+    /// no opinion. The session's secret stands for the caller.
+    ///
+    /// # Errors
+    ///
+    /// `invalid_argument` for an event that there is not, `forbidden` for a wrong secret or session,
+    /// `holder_unreachable`.
+    pub async fn hook(&self, req: HookCall) -> Result<String, OpError> {
+        if !HOOK_EVENTS.contains(&req.event.as_str()) {
+            let event: String = req.event.chars().take(100).collect();
+            return Err(OpError::new(ErrorCode::InvalidArgument, format!("Unknown hook event: {event}")));
+        }
+        self.engine.hook(req.session_id, req.secret, req.event, req.payload).await
     }
 
     /// Finds a directory that sessions may work in, and which repository it is a clone of.

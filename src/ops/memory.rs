@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Aegis, Caller};
+use crate::access::Permission;
 use crate::domain::{ErrorCode, LONGEST_LIFE, MemoryEntry, MemoryKey, OpError};
 
 /// Keeps a text under a key.
@@ -72,6 +73,13 @@ impl Aegis {
     ///
     /// `invalid_argument`, `storage_failed`.
     pub async fn state_set(&self, caller: &Caller, req: SetState) -> Result<MemoryEntry, OpError> {
+        let act = self.begin(caller, "state_set", Permission::Send).await?;
+        act.what(format!("key {}", req.key));
+        let done = self.set(caller, req).await;
+        act.end(done).await
+    }
+
+    async fn set(&self, caller: &Caller, req: SetState) -> Result<MemoryEntry, OpError> {
         let key: MemoryKey = req.key.parse()?;
         if req.ttl_seconds.is_some_and(|seconds| !(1..=LONGEST_LIFE).contains(&seconds)) {
             let what = format!("ttlSeconds must be from 1 to {LONGEST_LIFE}, which is 30 days");
@@ -98,9 +106,15 @@ impl Aegis {
     /// # Errors
     ///
     /// `invalid_argument`, `storage_failed`.
-    pub async fn state_delete(&self, _: &Caller, req: StateRef) -> Result<StateDeleted, OpError> {
-        let deleted = self.engine.forget(req.key.parse()?).await?;
-        Ok(StateDeleted { key: req.key, deleted })
+    pub async fn state_delete(&self, caller: &Caller, req: StateRef) -> Result<StateDeleted, OpError> {
+        let act = self.begin(caller, "state_delete", Permission::Send).await?;
+        act.what(format!("key {}", req.key));
+        let done = async {
+            let deleted = self.engine.forget(req.key.parse()?).await?;
+            Ok(StateDeleted { key: req.key, deleted })
+        };
+        let done = done.await;
+        act.end(done).await
     }
 
     /// Lists what is kept, in the order of its keys.

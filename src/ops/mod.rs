@@ -3,11 +3,14 @@
 //! Doors translate into these types, call one method of [`Aegis`] and render what comes back; they add nothing.
 //! [`OPS`] is the catalogue that tests hold the doors against.
 
+mod act;
 mod ask;
+mod audit;
 mod batch;
 mod catalogue;
 mod channels;
 mod chat;
+mod key;
 mod live;
 mod memory;
 mod pipeline;
@@ -23,6 +26,8 @@ mod watch;
 
 use std::sync::Arc;
 
+use crate::access::Identity;
+use crate::access::audit::AuditLog;
 use crate::browser::Browser;
 use crate::channel::Channels;
 use crate::domain::{ErrorCode, OpError, SessionId};
@@ -33,6 +38,7 @@ pub use crate::engine::{
     Roster,
 };
 pub use ask::{ApprovePermission, RejectPermission};
+pub use audit::{AuditPage, AuditQuery, ExportAudit, GetAudit, VerifyAudit};
 pub use batch::{BatchCreateSessions, BatchItem, BatchResult, Failure, SessionsCreated};
 pub use catalogue::{Door, OPS, Op};
 pub use channels::{
@@ -40,7 +46,8 @@ pub use channels::{
     RefusalView, Retried, RetryDeliveries,
 };
 pub use chat::ChatSessions;
-pub use live::AnswerAsk;
+pub use key::{CreateKey, KeyDeleted, KeyList, KeyMade, KeyRef, ListKeys, RotateKey};
+pub use live::{AnswerAsk, HookCall};
 pub use memory::{ListState, SetState, StateDeleted, StateList, StateRef};
 pub use pipeline::{CreatePipeline, ListPipelines, PipelineList, PipelineRef, PipelineStep};
 pub use prompt::{AnswerValue, SendLine, SendMessage};
@@ -64,6 +71,8 @@ pub struct Caller {
     pub surface: String,
     /// The session that the caller runs inside of, if it does.
     pub inside: Option<SessionId>,
+    /// Whom the caller's token or key stands for. None is this machine's user, who may everything and sees all.
+    pub key: Option<Arc<Identity>>,
 }
 
 /// Every operation, for every door.
@@ -72,13 +81,14 @@ pub struct Aegis {
     engine: Arc<Engine>,
     browser: Option<Arc<Browser>>,
     channels: Option<Arc<Channels>>,
+    audit: Option<Arc<AuditLog>>,
 }
 
 impl Aegis {
     /// Builds the operations over an engine.
     #[must_use]
     pub fn new(engine: Arc<Engine>) -> Self {
-        Self { engine, browser: None, channels: None }
+        Self { engine, browser: None, channels: None, audit: None }
     }
 
     /// The same with what takes pictures of pages.
@@ -95,9 +105,16 @@ impl Aegis {
         self
     }
 
-    /// Finds the session and refuses if the caller runs inside it or below it: nobody approves their own asks.
+    /// Writes down in a log what is done through them.
+    #[must_use]
+    pub fn audited(self, log: Arc<AuditLog>) -> Self {
+        Self { audit: Some(log), ..self }
+    }
+
+    /// Finds the session, which the caller must see, and refuses if it runs inside it or below it: nobody approves
+    /// their own asks.
     async fn guard_own(&self, caller: &Caller, reference: &str) -> Result<SessionId, OpError> {
-        let id = self.engine.resolve(reference).await?;
+        let id = self.engine.resolve_seen(reference, caller.confined()).await?;
         if let Some(inside) = caller.inside
             && self.engine.lineage(inside).await?.contains(&id)
         {

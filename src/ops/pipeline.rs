@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Aegis, Caller};
+use crate::access::Permission;
 use crate::domain::{ErrorCode, OpError, PermissionMode, Pipeline, PipelineStatus};
 use crate::engine::{NewPipeline, NewStep, PipelineQuery, steward};
 
@@ -114,6 +115,18 @@ impl Aegis {
     /// `invalid_argument`, `invalid_pipeline`, `work_dir_refused`, `prompt_refused`, `prompt_too_large`, `key_reused`,
     /// `storage_failed`.
     pub async fn create_pipeline(&self, caller: &Caller, req: CreatePipeline) -> Result<Pipeline, OpError> {
+        let act = self.begin(caller, "create_pipeline", Permission::Create).await?;
+        let done = self.planned(caller, req).await;
+        if let Ok(pipeline) = &done {
+            act.what(format!("pipeline {}", pipeline.id));
+        }
+        act.end(done).await
+    }
+
+    async fn planned(&self, caller: &Caller, req: CreatePipeline) -> Result<Pipeline, OpError> {
+        if let (Some(inside), Some(_)) = (caller.inside, caller.confined()) {
+            self.seen(caller, &inside.to_string()).await?;
+        }
         if req.idempotency_key.as_ref().is_some_and(|key| !(1..=LONGEST_KEY).contains(&key.len())) {
             let what = format!("idempotencyKey has 1 to {LONGEST_KEY} bytes");
             return Err(OpError::new(ErrorCode::InvalidArgument, what));
@@ -126,6 +139,7 @@ impl Aegis {
             reuse: req.reuse.unwrap_or(false),
             idempotency_key: req.idempotency_key,
             parent: caller.inside,
+            owner_key: caller.owner_key(),
         };
         Ok(self.engine.create_pipeline(new).await?.glance(GLANCE))
     }
@@ -135,12 +149,17 @@ impl Aegis {
     /// # Errors
     ///
     /// `invalid_argument` for a bad cursor or limit, `storage_failed`.
-    pub async fn list_pipelines(&self, _: &Caller, req: ListPipelines) -> Result<PipelineList, OpError> {
+    pub async fn list_pipelines(&self, caller: &Caller, req: ListPipelines) -> Result<PipelineList, OpError> {
         let limit = req.limit.unwrap_or(20);
         if !(1..=100).contains(&limit) {
             return Err(OpError::new(ErrorCode::InvalidArgument, "limit must be from 1 to 100"));
         }
-        let query = PipelineQuery { status: req.status, limit: limit as usize, cursor: req.cursor };
+        let query = PipelineQuery {
+            status: req.status,
+            owner_key: caller.confined().map(str::to_owned),
+            limit: limit as usize,
+            cursor: req.cursor,
+        };
         let (pipelines, next_cursor) = self.engine.pipelines(query).await?;
         let pipelines = pipelines.into_iter().map(|one| one.glance(GLANCE)).collect();
         Ok(PipelineList { pipelines, next_cursor })
@@ -151,8 +170,21 @@ impl Aegis {
     /// # Errors
     ///
     /// `no_such_pipeline`, `ambiguous_pipeline`, `storage_failed`.
-    pub async fn get_pipeline(&self, _: &Caller, req: PipelineRef) -> Result<Pipeline, OpError> {
-        self.engine.pipeline(&req.pipeline_id).await
+    pub async fn get_pipeline(&self, caller: &Caller, req: PipelineRef) -> Result<Pipeline, OpError> {
+        self.pipeline_seen(caller, &req.pipeline_id).await
+    }
+
+    /// Finds a pipeline that the caller sees.
+    async fn pipeline_seen(&self, caller: &Caller, reference: &str) -> Result<Pipeline, OpError> {
+        let Some(key) = caller.confined() else { return self.engine.pipeline(reference).await };
+        let none = || OpError::new(ErrorCode::NoSuchPipeline, format!("no pipeline `{reference}`"));
+        match self.engine.pipeline(reference).await {
+            Ok(pipeline) if pipeline.owner_key.as_deref() == Some(key) => Ok(pipeline),
+            // What others call theirs is not told.
+            Ok(_) => Err(none()),
+            Err(error) if error.code == ErrorCode::AmbiguousPipeline => Err(none().hint("give the whole id")),
+            Err(error) => Err(error),
+        }
     }
 
     /// Cancels a pipeline: what has not begun never will, what runs is stopped and its session ended. One that is over
@@ -163,7 +195,14 @@ impl Aegis {
     /// `no_such_pipeline`, `ambiguous_pipeline`, `own_session` if the caller runs inside one of its sessions,
     /// `storage_failed`.
     pub async fn cancel_pipeline(&self, caller: &Caller, req: PipelineRef) -> Result<Pipeline, OpError> {
-        let pipeline = self.engine.pipeline(&req.pipeline_id).await?;
+        let act = self.begin(caller, "cancel_pipeline", Permission::Kill).await?;
+        act.what(format!("pipeline {}", req.pipeline_id));
+        let done = self.cancelled(caller, req).await;
+        act.end(done).await
+    }
+
+    async fn cancelled(&self, caller: &Caller, req: PipelineRef) -> Result<Pipeline, OpError> {
+        let pipeline = self.pipeline_seen(caller, &req.pipeline_id).await?;
         if let Some(inside) = caller.inside {
             let line = self.engine.lineage(inside).await?;
             if pipeline

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::act::Act;
 use super::{Aegis, Caller, SessionRef};
+use crate::access::Permission;
 use crate::domain::{Delivery, ErrorCode, OpError, Receipt, Session, WhenBusy};
 
 /// One question's answer.
@@ -80,8 +82,14 @@ impl Aegis {
         req: SendLine,
         delivery: Delivery,
     ) -> Result<Receipt, OpError> {
-        let id = self.guard_own(caller, &req.session_id).await?;
-        self.engine.type_in(id, delivery, req.command, req.idempotency_key, &caller.surface).await
+        let action = if delivery == Delivery::Shell { "send_bash" } else { "send_command" };
+        let act = self.begin(caller, action, Permission::Send).await?;
+        let done = async {
+            let id = act.on(self.guard_own(caller, &req.session_id).await?);
+            self.engine.type_in(id, delivery, req.command, req.idempotency_key, &caller.surface).await
+        };
+        let done = done.await;
+        act.end(done).await
     }
 
     /// Sends a prompt, or answers the open question, and tells what became of it.
@@ -91,7 +99,13 @@ impl Aegis {
     /// `invalid_argument`, `no_such_session`, `session_ended`, `session_blocked`, `session_busy`, `draft_present`,
     /// `prompt_refused`, `prompt_too_large`, `invalid_answer`, `own_session`, `holder_unreachable`.
     pub async fn send_message(&self, caller: &Caller, req: SendMessage) -> Result<Receipt, OpError> {
-        let id = self.guard_own(caller, &req.session_id).await?;
+        let act = self.begin(caller, "send_message", Permission::Send).await?;
+        let done = self.sent(caller, &act, req).await;
+        act.end(done).await
+    }
+
+    async fn sent(&self, caller: &Caller, act: &Act, req: SendMessage) -> Result<Receipt, OpError> {
+        let id = act.on(self.guard_own(caller, &req.session_id).await?);
         match (req.text, req.answers) {
             (Some(text), None) => {
                 self.engine
@@ -114,8 +128,13 @@ impl Aegis {
     ///
     /// `no_such_session`, `session_ended`, `own_session`, `not_confirmed`, `holder_unreachable`.
     pub async fn interrupt_session(&self, caller: &Caller, req: SessionRef) -> Result<Session, OpError> {
-        let id = self.guard_own(caller, &req.session_id).await?;
-        self.engine.interrupt(id, &caller.surface).await
+        let act = self.begin(caller, "interrupt_session", Permission::Send).await?;
+        let done = async {
+            let id = act.on(self.guard_own(caller, &req.session_id).await?);
+            self.engine.interrupt(id, &caller.surface).await
+        };
+        let done = done.await;
+        act.end(done).await
     }
 
     /// Presses Escape once.
@@ -124,8 +143,13 @@ impl Aegis {
     ///
     /// `no_such_session`, `session_ended`, `own_session`, `holder_unreachable`.
     pub async fn escape_session(&self, caller: &Caller, req: SessionRef) -> Result<Session, OpError> {
-        let id = self.guard_own(caller, &req.session_id).await?;
-        self.engine.escape(id, &caller.surface).await
+        let act = self.begin(caller, "escape_session", Permission::Send).await?;
+        let done = async {
+            let id = act.on(self.guard_own(caller, &req.session_id).await?);
+            self.engine.escape(id, &caller.surface).await
+        };
+        let done = done.await;
+        act.end(done).await
     }
 }
 

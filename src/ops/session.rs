@@ -6,8 +6,12 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::act::Act;
 use super::{Aegis, Caller};
-use crate::domain::{Evidence, MemoryKey, OpError, PermissionMode, PolicyRule, Receipt, Session, StatusWord};
+use crate::access::Permission;
+use crate::domain::{
+    ErrorCode, Evidence, MemoryKey, OpError, PermissionMode, PolicyRule, Receipt, Session, StatusWord,
+};
 use crate::engine::{Detail, ListQuery, NewSession};
 
 /// Asks for a session.
@@ -201,7 +205,33 @@ impl Aegis {
         caller: &Caller,
         req: CreateSession,
     ) -> Result<SessionCreated, OpError> {
+        let act = self.begin(caller, "create_session", Permission::Create).await?;
+        act.what(req.work_dir.clone());
+        let done = self.created(caller, &act, req).await;
+        act.end(done).await
+    }
+
+    async fn created(
+        &self,
+        caller: &Caller,
+        act: &Act,
+        mut req: CreateSession,
+    ) -> Result<SessionCreated, OpError> {
+        if caller.confined().is_some() {
+            if let Some(inside) = caller.inside {
+                self.seen(caller, &inside.to_string()).await?;
+            }
+            // A conversation is whoever's it was; only sessions tell whose.
+            if let Some(resume) = req.resume_session_id.take() {
+                let seen = self.seen(caller, &resume).await.map_err(|error| match error.code {
+                    ErrorCode::NoSuchSession => error.hint("give the id of a session that this key created"),
+                    _ => error,
+                })?;
+                req.resume_session_id = Some(seen.into_owned());
+            }
+        }
         let created = self.engine.create(new_session(req, caller)?).await?;
+        act.on(created.session.id);
         Ok(SessionCreated { session: created.session, reused: created.reused, receipt: created.receipt })
     }
 
@@ -210,10 +240,11 @@ impl Aegis {
     /// # Errors
     ///
     /// `invalid_argument` for a bad cursor or limit, `storage_failed`.
-    pub async fn list_sessions(&self, _: &Caller, req: ListSessions) -> Result<SessionList, OpError> {
+    pub async fn list_sessions(&self, caller: &Caller, req: ListSessions) -> Result<SessionList, OpError> {
         let query = ListQuery {
             status: req.status,
             work_dir: req.work_dir,
+            owner_key: caller.confined().map(str::to_owned),
             limit: super::page_limit(req.limit)?,
             cursor: req.cursor,
         };
@@ -224,8 +255,8 @@ impl Aegis {
     /// Gives all live sessions, newest first, if a list of them would ask nobody; see
     /// [`crate::engine::Engine::glance`].
     #[must_use]
-    pub fn glance(&self, _: &Caller) -> Option<Vec<Arc<Session>>> {
-        self.engine.glance()
+    pub fn glance(&self, caller: &Caller) -> Option<Vec<Arc<Session>>> {
+        self.engine.glance(caller.confined())
     }
 
     /// Tells all that is known about one session.
@@ -233,8 +264,8 @@ impl Aegis {
     /// # Errors
     ///
     /// `no_such_session`, `ambiguous_session`, `storage_failed`.
-    pub async fn get_status(&self, _: &Caller, req: SessionRef) -> Result<SessionDetail, OpError> {
-        Ok(describe(self.engine.detail(&req.session_id).await?))
+    pub async fn get_status(&self, caller: &Caller, req: SessionRef) -> Result<SessionDetail, OpError> {
+        Ok(describe(self.engine.detail(&self.seen(caller, &req.session_id).await?).await?))
     }
 
     /// Ends a session and everything it started.
@@ -243,8 +274,13 @@ impl Aegis {
     ///
     /// `no_such_session`, `own_session`, `holder_unreachable`.
     pub async fn kill_session(&self, caller: &Caller, req: KillSession) -> Result<Session, OpError> {
-        let id = self.guard_own(caller, &req.session_id).await?;
-        self.engine.kill(id, req.force.unwrap_or(false), &caller.surface).await
+        let act = self.begin(caller, "kill_session", Permission::Kill).await?;
+        let done = async {
+            let id = act.on(self.guard_own(caller, &req.session_id).await?);
+            self.engine.kill(id, req.force.unwrap_or(false), &caller.surface).await
+        };
+        let done = done.await;
+        act.end(done).await
     }
 }
 
@@ -268,6 +304,7 @@ fn new_session(req: CreateSession, caller: &Caller) -> Result<NewSession, OpErro
         idempotency_key: req.idempotency_key,
         by: caller.surface.clone(),
         parent: caller.inside,
+        owner_key: caller.owner_key(),
         pipeline: None,
     })
 }

@@ -215,8 +215,12 @@ impl Aegis {
     /// # Errors
     ///
     /// `no_such_session`, `ambiguous_session`, `unsupported`, `holder_unreachable`, `storage_failed`.
-    pub async fn get_session_summary(&self, _: &Caller, req: SessionRef) -> Result<SessionSummary, OpError> {
-        let (session, stats) = self.engine.stats(&req.session_id).await?;
+    pub async fn get_session_summary(
+        &self,
+        caller: &Caller,
+        req: SessionRef,
+    ) -> Result<SessionSummary, OpError> {
+        let (session, stats) = self.engine.stats(&self.seen(caller, &req.session_id).await?).await?;
         let query = MessageQuery {
             limit: TAIL,
             max_chars: TAIL * TAIL_CHARS,
@@ -244,8 +248,12 @@ impl Aegis {
     /// # Errors
     ///
     /// `no_such_session`, `ambiguous_session`, `unsupported`, `holder_unreachable`, `storage_failed`.
-    pub async fn get_session_metrics(&self, _: &Caller, req: SessionRef) -> Result<SessionMetrics, OpError> {
-        let (session, stats) = self.engine.stats(&req.session_id).await?;
+    pub async fn get_session_metrics(
+        &self,
+        caller: &Caller,
+        req: SessionRef,
+    ) -> Result<SessionMetrics, OpError> {
+        let (session, stats) = self.engine.stats(&self.seen(caller, &req.session_id).await?).await?;
         Ok(metrics(&session, &stats, Timestamp::now()))
     }
 
@@ -254,8 +262,13 @@ impl Aegis {
     /// # Errors
     ///
     /// `no_such_session`, `ambiguous_session`, `unsupported`, `holder_unreachable`, `storage_failed`.
-    pub async fn get_session_latency(&self, _: &Caller, req: SessionRef) -> Result<SessionLatency, OpError> {
-        let (session, SessionStats { events, .. }) = self.engine.stats(&req.session_id).await?;
+    pub async fn get_session_latency(
+        &self,
+        caller: &Caller,
+        req: SessionRef,
+    ) -> Result<SessionLatency, OpError> {
+        let seen = self.seen(caller, &req.session_id).await?;
+        let (session, SessionStats { events, .. }) = self.engine.stats(&seen).await?;
         Ok(SessionLatency {
             session_id: session.id,
             prompt_to_submitted: events.submitted.percentiles(),

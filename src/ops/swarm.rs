@@ -101,8 +101,13 @@ impl Aegis {
     /// # Errors
     ///
     /// `storage_failed`.
-    pub async fn get_swarm(&self, _: &Caller, _: GetSwarm) -> Result<Swarm, OpError> {
-        let engine::Swarm { processes, left_off } = self.engine.swarm().await?;
+    pub async fn get_swarm(&self, caller: &Caller, _: GetSwarm) -> Result<Swarm, OpError> {
+        let engine::Swarm { mut processes, left_off } = self.engine.swarm().await?;
+        if caller.confined().is_some() {
+            // Who sees only its own sessions sees no other process of the user's either.
+            let own = self.roster(caller).await?.ids();
+            processes.retain(|process| process.session.as_ref().is_some_and(|(id, _)| own.contains(id)));
+        }
         let processes = processes.into_iter().map(process).collect();
         Ok(Swarm { processes, left_off, scanned_at: Timestamp::now() })
     }

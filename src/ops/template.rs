@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Aegis, Caller};
+use crate::access::Permission;
 use crate::domain::{
     MemoryKey, OpError, PermissionMode, SecretEnv, Template, TemplateChange, TemplateField, TemplateId,
     Timestamp, variables,
@@ -174,7 +175,18 @@ impl Aegis {
     /// # Errors
     ///
     /// `invalid_argument`, `work_dir_refused`, `prompt_refused`, `name_taken`, `storage_failed`.
-    pub async fn create_template(&self, _: &Caller, req: CreateTemplate) -> Result<TemplateView, OpError> {
+    pub async fn create_template(
+        &self,
+        caller: &Caller,
+        req: CreateTemplate,
+    ) -> Result<TemplateView, OpError> {
+        let act = self.begin(caller, "create_template", Permission::Send).await?;
+        act.what(format!("template {}", req.name));
+        let done = self.made(req).await;
+        act.end(done).await
+    }
+
+    async fn made(&self, req: CreateTemplate) -> Result<TemplateView, OpError> {
         let settings = TemplateChange {
             name: None,
             description: req.description,
@@ -214,7 +226,18 @@ impl Aegis {
     /// # Errors
     ///
     /// As [`Aegis::create_template`], and `no_such_template`.
-    pub async fn update_template(&self, _: &Caller, req: UpdateTemplate) -> Result<TemplateView, OpError> {
+    pub async fn update_template(
+        &self,
+        caller: &Caller,
+        req: UpdateTemplate,
+    ) -> Result<TemplateView, OpError> {
+        let act = self.begin(caller, "update_template", Permission::Send).await?;
+        act.what(format!("template {}", req.template_id));
+        let done = self.changed(req).await;
+        act.end(done).await
+    }
+
+    async fn changed(&self, req: UpdateTemplate) -> Result<TemplateView, OpError> {
         let change = TemplateChange {
             name: req.name,
             description: req.description,
@@ -234,7 +257,10 @@ impl Aegis {
     /// # Errors
     ///
     /// `no_such_template`, `storage_failed`.
-    pub async fn delete_template(&self, _: &Caller, req: TemplateRef) -> Result<TemplateView, OpError> {
-        Ok(self.engine.delete_template(&req.template_id).await?.into())
+    pub async fn delete_template(&self, caller: &Caller, req: TemplateRef) -> Result<TemplateView, OpError> {
+        let act = self.begin(caller, "delete_template", Permission::Send).await?;
+        act.what(format!("template {}", req.template_id));
+        let done = self.engine.delete_template(&req.template_id).await.map(TemplateView::from);
+        act.end(done).await
     }
 }

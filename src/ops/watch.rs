@@ -6,8 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Aegis, Caller, SessionRef};
+use crate::access::Permission;
 use crate::domain::{
-    ErrorCode, Event, Evidence, MessagePage, MessageQuery, OpError, Role, Session, SessionId, StatusWord,
+    ErrorCode, Event, Evidence, MessagePage, MessageQuery, OpError, Role, Session, StatusWord,
 };
 use crate::engine::{Attachment, WaitQuery, Woken};
 
@@ -141,7 +142,7 @@ impl Aegis {
     /// # Errors
     ///
     /// `invalid_argument`, `no_such_session`, `ambiguous_session`, `storage_failed`.
-    pub async fn wait_for_session(&self, _: &Caller, req: WaitForSession) -> Result<Waited, OpError> {
+    pub async fn wait_for_session(&self, caller: &Caller, req: WaitForSession) -> Result<Waited, OpError> {
         let timeout_ms = req.timeout_ms.unwrap_or(45_000);
         if timeout_ms > 50_000 {
             return Err(OpError::new(ErrorCode::InvalidArgument, "timeoutMs must be at most 50000")
@@ -154,8 +155,19 @@ impl Aegis {
         if req.until.as_ref().is_some_and(Vec::is_empty) {
             return Err(OpError::new(ErrorCode::InvalidArgument, "until must name at least one status"));
         }
+        let sessions = match req.session_ids {
+            Some(ids) if caller.confined().is_some() => {
+                let mut seen = Vec::new();
+                for id in &ids {
+                    seen.push(self.seen(caller, id).await?.into_owned());
+                }
+                Some(seen)
+            }
+            ids => ids,
+        };
         let query = WaitQuery {
-            sessions: req.session_ids,
+            sessions,
+            owner_key: caller.confined().map(str::to_owned),
             until: req.until.unwrap_or_else(|| StatusWord::ATTENTION.to_vec()),
             timeout: Duration::from_millis(timeout_ms),
             cursor: req.cursor,
@@ -174,7 +186,7 @@ impl Aegis {
     /// # Errors
     ///
     /// `invalid_argument`, `no_such_session`, `holder_unreachable`.
-    pub async fn get_transcript(&self, _: &Caller, req: GetTranscript) -> Result<MessagePage, OpError> {
+    pub async fn get_transcript(&self, caller: &Caller, req: GetTranscript) -> Result<MessagePage, OpError> {
         let limit = super::page_limit(req.limit)?;
         if req.before_id.is_some() && req.after_id.is_some() {
             return Err(OpError::new(ErrorCode::InvalidArgument, "give beforeId or afterId, not both"));
@@ -192,7 +204,7 @@ impl Aegis {
             max_chars: max_chars as usize,
             max_each: None,
         };
-        self.engine.messages(&req.session_id, query).await
+        self.engine.messages(&self.seen(caller, &req.session_id).await?, query).await
     }
 
     /// Reads a session's screen.
@@ -200,12 +212,13 @@ impl Aegis {
     /// # Errors
     ///
     /// `invalid_argument`, `no_such_session`, `session_ended`, `holder_unreachable`.
-    pub async fn capture_pane(&self, _: &Caller, req: CapturePane) -> Result<ScreenPane, OpError> {
+    pub async fn capture_pane(&self, caller: &Caller, req: CapturePane) -> Result<ScreenPane, OpError> {
         let scrollback = req.scrollback.unwrap_or(0);
         if scrollback > 1000 {
             return Err(OpError::new(ErrorCode::InvalidArgument, "scrollback must be at most 1000"));
         }
-        let pane = self.engine.pane(&req.session_id, req.ansi.unwrap_or(false), scrollback as usize).await?;
+        let seen = self.seen(caller, &req.session_id).await?;
+        let pane = self.engine.pane(&seen, req.ansi.unwrap_or(false), scrollback as usize).await?;
         let (row, col) = pane.cursor;
         Ok(ScreenPane {
             pane: pane.pane,
@@ -221,8 +234,8 @@ impl Aegis {
     /// # Errors
     ///
     /// `no_such_session`, `storage_failed`.
-    pub async fn explain(&self, _: &Caller, req: SessionRef) -> Result<Explanation, OpError> {
-        let (session, evidence) = self.engine.explain(&req.session_id).await?;
+    pub async fn explain(&self, caller: &Caller, req: SessionRef) -> Result<Explanation, OpError> {
+        let (session, evidence) = self.engine.explain(&self.seen(caller, &req.session_id).await?).await?;
         Ok(Explanation { session, evidence })
     }
 
@@ -238,11 +251,16 @@ impl Aegis {
         size: (u16, u16),
         watch: bool,
     ) -> Result<Attachment, OpError> {
-        let id: SessionId = if watch {
-            self.engine.resolve(reference).await?
-        } else {
-            self.guard_own(caller, reference).await?
+        if watch {
+            let id = self.engine.resolve_seen(reference, caller.confined()).await?;
+            return self.engine.attach(id, size, watch, &caller.surface).await;
+        }
+        let act = self.begin(caller, "attach", Permission::Send).await?;
+        let done = async {
+            let id = act.on(self.guard_own(caller, reference).await?);
+            self.engine.attach(id, size, watch, &caller.surface).await
         };
-        self.engine.attach(id, size, watch, &caller.surface).await
+        let done = done.await;
+        act.end(done).await
     }
 }

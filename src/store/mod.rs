@@ -1,11 +1,13 @@
 //! What survives: sessions, their events, the keys of their creation; pipelines ([`PipelineStore`]), the memory
-//! ([`MemoryStore`]), templates ([`TemplateStore`]), and what channels tell ([`OutboxStore`], [`ChatStore`]).
+//! ([`MemoryStore`]), templates ([`TemplateStore`]), what channels tell ([`OutboxStore`], [`ChatStore`]), and the keys that programs call with
+//! ([`KeyStore`]).
 //!
 //! [`Store`] is the contract and `tests/store` its conformance test; [`SqliteStore`] is the one that needs no
 //! set-up. Any number of processes open the same store at once. Nothing here knows a running session: status
 //! lives in its holder, and only the last state of an ended one is kept. Methods block; asynchronous callers run
 //! them on a blocking pool.
 
+mod api_keys;
 mod error;
 mod lock;
 mod memory;
@@ -17,6 +19,7 @@ mod templates;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use api_keys::{FoundKey, KeyStore};
 pub use error::StoreError;
 pub use lock::wait_for_lock;
 pub use memory::MemoryStore;
@@ -91,7 +94,7 @@ pub struct IngestMark {
 ///
 /// Every method can fail with [`StoreError::Unavailable`], [`StoreError::Busy`] or [`StoreError::Corrupt`]; what
 /// else it can fail with stands at the method. A method that fails has changed nothing.
-pub trait Store: ChatStore + MemoryStore + OutboxStore + PipelineStore + TemplateStore {
+pub trait Store: ChatStore + KeyStore + MemoryStore + OutboxStore + PipelineStore + TemplateStore {
     /// Adds a session. Survives a loss of power.
     ///
     /// # Errors

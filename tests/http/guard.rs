@@ -13,6 +13,7 @@ use crate::support::http::HttpServer;
 #[case::rebinding(&[("host", "evil.example")], 403, "host_refused")]
 #[case::null_origin(&[("origin", "null")], 403, "origin_refused")]
 #[case::foreign_origin(&[("origin", "https://evil.example")], 403, "origin_refused")]
+#[case::own_origin_of_a_foreign_host(&[("host", "evil.example"), ("origin", "http://evil.example")], 403, "host_refused")]
 #[case::cross_site(&[("sec-fetch-site", "cross-site")], 403, "origin_refused")]
 #[case::form(&[("content-type", "application/x-www-form-urlencoded")], 415, "unsupported_media_type")]
 #[case::plain(&[("content-type", "text/plain")], 415, "unsupported_media_type")]

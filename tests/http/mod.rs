@@ -1,9 +1,15 @@
 //! The HTTP door from outside: the real program, asked as its clients ask.
 
+mod attacks;
+mod audit;
+mod config;
 mod guard;
+mod hooks;
+mod keys;
 mod life;
-mod screenshot;
 mod mcp;
+mod owners;
+mod screenshot;
 mod sessions;
 mod streams;
 mod terminal;

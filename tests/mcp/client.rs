@@ -58,7 +58,7 @@ impl Client {
         let (ours, theirs) = tokio::io::duplex(1 << 16);
         let (output, input) = tokio::io::split(ours);
         let (reader, writer) = tokio::io::split(theirs);
-        let caller = Caller { surface: "mcp".into(), inside: None };
+        let caller = Caller::local("mcp");
         let (aegis, dir) = aegis();
         let door = McpDoor::new(aegis, caller, set);
         let server = tokio::spawn(serve(door, reader, writer));

@@ -81,6 +81,7 @@ fn session(full: bool) -> Session {
         last_message: full.then(|| LastMessage { role: Role::Assistant, text: "done".into() }),
         conversation_id: full.then(ConversationId::mint),
         parent_id: full.then(SessionId::mint),
+        owner_key: None,
         worktree: full.then(|| "wt".into()),
         error: full.then(|| TurnError { kind: ErrorKind::Overloaded, message: "529".into() }),
         limit: full.then(|| Limit { resets_at: Some(at()), message: "limit".into() }),
@@ -176,6 +177,7 @@ fn pipeline(full: bool) -> Pipeline {
         ended_at: full.then(at),
         reuse: full,
         parent_id: full.then(SessionId::mint),
+        owner_key: None,
         cancelled_by: full.then(|| "cli".into()),
         stages: stages.collect(),
     }

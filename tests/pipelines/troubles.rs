@@ -153,7 +153,7 @@ async fn a_running_pipeline_is_stopped_by_whoever_cancels_it(#[values(false, tru
     let other = Driver::new(&lab);
     let canceller = if another_server { &other } else { &driver };
     let inside = running.stages[1].state.session_id();
-    let own = Caller { surface: "mcp".into(), inside };
+    let own = Caller { inside, ..Caller::local("mcp") };
     assert_eq!(cancel(canceller, &own, &id).await.unwrap_err().code.as_str(), "own_session");
     let cancelling = cancel(canceller, &driver.caller, &id).await.unwrap();
     assert!(matches!(cancelling.status, PipelineStatus::Cancelling | PipelineStatus::Cancelled));

@@ -42,6 +42,7 @@ fn last(row: &SessionRow, code: i32) -> Session {
         last_message: None,
         conversation_id: None,
         parent_id: None,
+        owner_key: None,
         worktree: None,
         error: None,
         limit: None,
@@ -71,6 +72,7 @@ fn pipeline(name: &str, created: i64) -> Pipeline {
         name: name.into(),
         reuse: false,
         parent_id: None,
+        owner_key: None,
         created_at: at(created),
         steps: vec![step("a"), step("b")],
     };

@@ -78,6 +78,31 @@ impl HttpServer {
         Self { child, addr, stderr, token }
     }
 
+    /// Calls with another token from here on.
+    pub fn with_token(&mut self, token: Option<&str>) -> &mut Self {
+        self.token = token.map(str::to_owned);
+        self
+    }
+
+    /// Calls once with another token.
+    pub async fn call_as(&self, token: &str, method: &str, path: &str, body: Option<Value>) -> Told {
+        let mut request = Request::builder().method(method).uri(path).header("host", self.addr.to_string());
+        request = request.header("authorization", format!("Bearer {token}"));
+        if body.is_some() {
+            request = request.header("content-type", "application/json");
+        }
+        let body = body.map(|body| body.to_string()).unwrap_or_default();
+        self.send(request.body(Full::from(Bytes::from(body))).unwrap()).await
+    }
+
+    /// Makes a key with the configured token, and gives it and its id.
+    pub async fn key(&self, name: &str, role: &str, more: Value) -> (String, String) {
+        let mut body = serde_json::json!({"name": name, "role": role});
+        body.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+        let made = self.post("/v1/auth/keys", body).await.is(201);
+        (made["key"].as_str().unwrap().to_owned(), made["id"].as_str().unwrap().to_owned())
+    }
+
     /// Sends a request with a JSON body, or none.
     pub async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Told {
         let mut request = Request::builder().method(method).uri(path).header("host", self.addr.to_string());

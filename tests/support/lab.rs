@@ -174,7 +174,7 @@ impl Lab {
     /// The operations, and who calls.
     pub fn aegis(&self) -> (Aegis, Caller) {
         let app = self.app();
-        (app.aegis(), Caller { surface: "test".into(), inside: None })
+        (app.aegis(), Caller::local("test"))
     }
 
     /// The program with this laboratory's surroundings and nothing else.

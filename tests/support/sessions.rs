@@ -21,6 +21,7 @@ pub fn row(name: &str, created: i64) -> SessionRow {
             env_names: Vec::new(),
             owner: "ada".into(),
             parent_id: None,
+            owner_key: None,
             settings_key: "settings".into(),
             worktree: None,
             stall_threshold_ms: 300_000,

@@ -87,6 +87,10 @@ pub struct Pipeline {
     /// The session from inside which it was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<SessionId>,
+    /// The key that it belongs to, by id; its sessions do too. Other keys do not see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub owner_key: Option<String>,
     /// Which surface cancelled it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled_by: Option<String>,

@@ -30,6 +30,8 @@ pub struct PipelineSpec {
     pub reuse: bool,
     /// The session from inside which it is created.
     pub parent_id: Option<SessionId>,
+    /// The key that it belongs to, by id.
+    pub owner_key: Option<String>,
     /// When it is created.
     pub created_at: Timestamp,
     /// Its steps. If none says what it depends on, each depends on the one before.
@@ -153,6 +155,7 @@ impl Pipeline {
             ended_at: None,
             reuse: spec.reuse,
             parent_id: spec.parent_id,
+            owner_key: spec.owner_key,
             cancelled_by: None,
             stages,
         })

@@ -29,6 +29,7 @@ fn spec(steps: &[&str]) -> PipelineSpec {
         name: "ship".into(),
         reuse: false,
         parent_id: None,
+        owner_key: None,
         created_at: at(0),
         steps: steps.iter().map(|text| step(text)).collect(),
     }

@@ -50,6 +50,8 @@ pub struct Newcomer {
     pub name: String,
     /// The directory it works in.
     pub work_dir: String,
+    /// The key that it belongs to, if one created it.
+    pub owner_key: Option<String>,
 }
 
 /// The events of all sessions from here on. Each is told once; what this reader was too slow for, or what happened
@@ -95,7 +97,11 @@ impl Engine {
     /// `no_such_session`, `storage_failed`.
     pub async fn newcomer(&self, id: SessionId) -> Result<Newcomer, OpError> {
         let spec = self.row_of(id).await?.spec;
-        Ok(Newcomer { name: spec.name, work_dir: spec.work_dir.to_string_lossy().into_owned() })
+        Ok(Newcomer {
+            name: spec.name,
+            work_dir: spec.work_dir.to_string_lossy().into_owned(),
+            owner_key: spec.owner_key,
+        })
     }
 
     /// Gives a session's events after a position, oldest first, at most `limit` and a few hundred. Where some are

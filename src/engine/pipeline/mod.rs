@@ -20,7 +20,7 @@ use futures_util::future::join_all;
 
 use super::changes::Changes;
 pub(super) use super::changes::tell;
-use super::create::digest;
+use super::create::{digest, scoped};
 use super::find::read_cursor;
 use super::names::work_dir;
 use super::{Engine, WaitQuery};
@@ -59,6 +59,8 @@ pub struct NewPipeline {
     pub idempotency_key: Option<String>,
     /// The session from inside which it is created.
     pub parent: Option<SessionId>,
+    /// The key that it is to belong to, by id.
+    pub owner_key: Option<String>,
 }
 
 /// What a step of a new pipeline is to be.
@@ -85,6 +87,8 @@ pub struct NewStep {
 pub struct PipelineQuery {
     /// Only those in this status.
     pub status: Option<PipelineStatus>,
+    /// Only those of this key.
+    pub owner_key: Option<String>,
     /// At most so many.
     pub limit: usize,
     /// Where the page before ended.
@@ -99,7 +103,8 @@ impl Engine {
     /// Those of `create_pipeline`.
     pub async fn create_pipeline(&self, new: NewPipeline) -> Result<Pipeline, OpError> {
         let fingerprint = fingerprint(&new);
-        let key = new.idempotency_key.clone().map(|key| (key, fingerprint.clone()));
+        let key = new.idempotency_key.clone();
+        let key = key.map(|key| (scoped(new.owner_key.as_deref(), key), fingerprint.clone()));
         let pipeline = self.plan(new)?;
         let row = pipeline.clone();
         let claim = self.db(move |store| {
@@ -125,15 +130,15 @@ impl Engine {
             let given = step.work_dir.as_ref().or(new.work_dir.as_ref()).ok_or_else(|| {
                 OpError::new(ErrorCode::InvalidArgument, "a step has no workDir, and the pipeline has none")
             })?;
-            let dir = work_dir(given, &self.config, &self.paths.state_dir)?;
-            let mode = step.permission_mode.or(new.permission_mode).unwrap_or(self.config.permission_mode);
+            let dir = work_dir(given, &self.config(), &self.paths.state_dir)?;
+            let mode = step.permission_mode.or(new.permission_mode).unwrap_or(self.config().permission_mode);
             Ok(StepSpec {
                 name: step.name,
                 prompt: step.prompt,
                 work_dir: dir.display().to_string(),
                 depends_on: step.depends_on,
                 permission_mode: mode,
-                model: step.model.or_else(|| self.config.model.clone()),
+                model: step.model.or_else(|| self.config().model.clone()),
                 timeout_ms: step.timeout_ms,
             })
         });
@@ -142,6 +147,7 @@ impl Engine {
             name: new.name,
             reuse: new.reuse,
             parent_id: new.parent,
+            owner_key: new.owner_key,
             created_at: Timestamp::now(),
             steps: steps.collect::<Result<_, OpError>>()?,
         };
@@ -181,9 +187,20 @@ impl Engine {
     ///
     /// `invalid_argument` for a bad cursor, `storage_failed`.
     pub async fn pipelines(&self, query: PipelineQuery) -> Result<(Vec<Pipeline>, Option<String>), OpError> {
-        let before = query.cursor.as_deref().map(read_cursor).transpose()?;
+        let mut before = query.cursor.as_deref().map(read_cursor).transpose()?;
         let (status, limit) = (query.status, query.limit);
-        let mut page = self.db(move |store| store.pipelines(status, before, limit + 1)).await?;
+        let mut page: Vec<Pipeline> = Vec::new();
+        loop {
+            let rows = self.db(move |store| store.pipelines(status, before, limit + 1)).await?;
+            let last = rows.last().map(|last| (last.created_at, last.id)).filter(|_| rows.len() > limit);
+            let key = query.owner_key.as_deref();
+            page.extend(rows.into_iter().filter(|one| key.is_none() || one.owner_key.as_deref() == key));
+            // Others' may fill whole pages of the store.
+            match last {
+                Some(last) if page.len() <= limit => before = Some(last),
+                _ => break,
+            }
+        }
         let more = page.len() > limit;
         page.truncate(limit);
         let next = page.last().filter(|_| more);
@@ -238,7 +255,7 @@ impl Engine {
             return std::future::pending().await;
         }
         let until = vec![StatusWord::PermissionPrompt, StatusWord::Asking];
-        let query = WaitQuery { sessions: Some(sessions), until, timeout: LONG, cursor };
+        let query = WaitQuery { sessions: Some(sessions), owner_key: None, until, timeout: LONG, cursor };
         match self.wait(query).await {
             Ok(result) => Some(result.cursor),
             // Whatever is wrong with a session, the steward finds out, and writes it down.

@@ -48,7 +48,7 @@ impl Engine {
     async fn answer_in(&self, id: SessionId, receipt: &Receipt) -> Result<(String, bool), OpError> {
         let session = id.to_string();
         let mut before_id = None;
-        let most = usize::try_from(self.config.max_prompt_bytes).unwrap_or(usize::MAX);
+        let most = usize::try_from(self.config().max_prompt_bytes).unwrap_or(usize::MAX);
         let query =
             |before_id, limit| MessageQuery { before_id, limit, max_chars: most, ..MessageQuery::default() };
         loop {

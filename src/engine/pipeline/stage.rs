@@ -84,6 +84,7 @@ impl Work {
             idempotency_key: Some(key),
             by: BY.into(),
             parent: pipeline.parent_id,
+            owner_key: pipeline.owner_key.clone(),
             pipeline: Some(pipeline.id),
             ..NewSession::default()
         };

@@ -285,6 +285,7 @@ impl Actor {
             last_message: self.conversation.last_message(),
             conversation_id: self.conversation.chain().last().copied(),
             parent_id: spec.parent_id,
+            owner_key: spec.owner_key.clone(),
             worktree: spec.worktree.clone(),
             error: if let SessionStatus::Error(error) = status { Some(error.clone()) } else { None },
             limit: if let SessionStatus::RateLimited(limit) = status { Some(limit.clone()) } else { None },

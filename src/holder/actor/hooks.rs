@@ -11,7 +11,7 @@ use crate::claude::hook::{HookCall, HookEvent, ToolCall};
 use crate::claude::live::Activity;
 use crate::claude::prompt;
 use crate::domain::{
-    ErrorKind, How, Limit, Outcome, ReceiptId, ReceiptState, Signal, Source, Timestamp, TurnError,
+    ErrorKind, How, Limit, Outcome, ReceiptId, ReceiptState, Signal, Source, Timestamp, TurnError, same,
 };
 use crate::wire::{HookReply, Refusal, RefusalCode};
 
@@ -40,7 +40,7 @@ pub(in crate::holder) struct HeldStop {
 impl Actor {
     /// Takes a hook event.
     pub(super) fn on_hook(&mut self, to: ReplyTo, secret: &str, event: &str, payload: Value) {
-        if secret != self.secret {
+        if !same(secret, &self.secret) {
             self.refuse(to, Refusal::new(RefusalCode::Forbidden, "the hook's secret is wrong"));
             return;
         }

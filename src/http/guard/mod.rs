@@ -5,20 +5,21 @@
 
 mod origin;
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 pub use origin::Hosts;
 
-use super::call::Call;
+use super::call::{Call, caller};
 use super::door::HttpDoor;
 use super::refusal::Refusal;
-use crate::access::{Denied, Identity, Needs};
-use crate::ops::Caller;
+use crate::access::{Denied, Identity, Left, Needs};
 
 /// The longest request id and idempotency key that a client may choose, in bytes.
 const LONGEST_ID: usize = 200;
@@ -73,20 +74,30 @@ pub(super) async fn outer(State(door): State<HttpDoor>, request: Request, next: 
 pub(super) struct Gate {
     pub(super) door: HttpDoor,
     pub(super) needs: Needs,
+    /// Whether a ticket in the query counts: browsers give streams no headers.
+    pub(super) tickets: bool,
 }
 
 pub(super) async fn inner(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
-    let identity = match admit(&gate, request.headers()) {
-        Ok(identity) => Arc::new(identity),
+    let from = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip());
+    let from = from.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let (identity, left) = match admit(&gate, &request, from) {
+        Ok((identity, left)) => (Arc::new(identity), left),
         Err(refusal) => return refusal.into_response(),
     };
     let idempotency_key = match idempotency_key(request.headers()) {
         Ok(key) => key,
         Err(refusal) => return refusal.into_response(),
     };
-    let caller = Caller { surface: "http".into(), inside: None };
-    request.extensions_mut().insert(Call { caller, identity, idempotency_key });
-    next.run(request).await
+    let caller = caller(&identity);
+    request.extensions_mut().insert(Call { caller, identity, from, idempotency_key });
+    let mut response = next.run(request).await;
+    if let Some(left) = left {
+        for (name, value) in limit_headers(&left) {
+            response.headers_mut().entry(name).or_insert(value);
+        }
+    }
+    response
 }
 
 /// Shows a mounted service who calls, in types that it knows.
@@ -98,14 +109,24 @@ pub(super) async fn introduce(mut request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-fn admit(gate: &Gate, headers: &HeaderMap) -> Result<Identity, Refusal> {
-    let identity = match gate.door.access.identify(bearer(headers)) {
-        Ok(identity) => identity,
-        Err(_) if gate.needs == Needs::Nothing => return Ok(Identity::nobody()),
-        Err(denied) => return Err(unauthorized(denied)),
-    };
+fn admit(gate: &Gate, request: &Request, from: IpAddr) -> Result<(Identity, Option<Left>), Refusal> {
+    let (access, headers) = (&gate.door.access, request.headers());
+    if gate.tickets
+        && bearer(headers).is_none()
+        && let Some(ticket) = ticket(request.uri())
+    {
+        return access.redeem(&ticket).map(|identity| (identity, None)).ok_or_else(|| {
+            denied(Denied::BadToken).hint("get a new ticket from POST /v1/auth/sse-token: each counts once")
+        });
+    }
+    // What anybody may is told to everybody; a token that counts may be told more.
+    if gate.needs == Needs::Nothing {
+        let identity = access.identify(bearer(headers));
+        return Ok((identity.unwrap_or_else(|_| Identity::nobody()), None));
+    }
+    let (identity, left) = access.admit(bearer(headers), from).map_err(denied)?;
     if identity.may(gate.needs) {
-        return Ok(identity);
+        return Ok((identity, left));
     }
     let what = match gate.needs {
         Needs::Permission(permission) => format!("Forbidden: missing {} permission", permission.as_str()),
@@ -115,14 +136,67 @@ fn admit(gate: &Gate, headers: &HeaderMap) -> Result<Identity, Refusal> {
         .hint("use a key that may, or ask whoever administers this server"))
 }
 
-pub(super) fn unauthorized(denied: Denied) -> Refusal {
-    let what = match denied {
-        Denied::NoToken => "Unauthorized — Bearer token required",
-        Denied::BadToken => "Unauthorized — invalid API key",
+/// Tells why a caller is not let in.
+pub(in crate::http) fn denied(denied: Denied) -> Refusal {
+    let unauthorized = |reason, what| {
+        Refusal::new(StatusCode::UNAUTHORIZED, reason, what)
+            .hint("send `Authorization: Bearer TOKEN`")
+            .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
     };
-    Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", what)
-        .hint("send `Authorization: Bearer TOKEN`")
-        .header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+    match denied {
+        Denied::NoToken => unauthorized("unauthorized", "Unauthorized — Bearer token required"),
+        Denied::BadToken => unauthorized("unauthorized", "Unauthorized — invalid API key"),
+        Denied::Expired => unauthorized("key_expired", "Unauthorized — API key expired")
+            .family("KEY_EXPIRED")
+            .hint("rotate the key, or use another"),
+        Denied::Unavailable => Refusal::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "storage_failed",
+            "the keys cannot be read, so nobody is let in",
+        )
+        .hint("check space and permissions of the state directory"),
+        Denied::KeyOften(left) => {
+            often(left, format!("Rate limit exceeded — {} req/min per key", left.limit))
+        }
+        Denied::UnknownOften(left) => {
+            often(left, "Rate limit exceeded — too many unauthenticated requests".into())
+        }
+        Denied::BadOften(left) => often(left, "Too many auth failures — try again later".into()),
+    }
+}
+
+fn often(left: Left, what: String) -> Refusal {
+    let wait = whole_seconds(left.retry_after.unwrap_or_default()).max(1);
+    let mut refusal = Refusal::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", what)
+        .hint(format!("wait {wait} s"))
+        .header(header::RETRY_AFTER, wait.into());
+    for (name, value) in limit_headers(&left) {
+        refusal = refusal.header(name, value);
+    }
+    refusal
+}
+
+/// What is left of a limit: how many calls, how many of them are left, in how many seconds all are there again.
+fn limit_headers(left: &Left) -> [(HeaderName, HeaderValue); 3] {
+    [
+        (HeaderName::from_static("x-ratelimit-limit"), left.limit.into()),
+        (HeaderName::from_static("x-ratelimit-remaining"), left.remaining.into()),
+        (HeaderName::from_static("x-ratelimit-reset"), whole_seconds(left.reset).into()),
+    ]
+}
+
+fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
+}
+
+/// The one-time ticket in the query. A token that lasts does not count there: addresses are written into logs.
+fn ticket(uri: &Uri) -> Option<String> {
+    let query = uri.query()?;
+    let found = serde_urlencoded::from_str::<Vec<(String, String)>>(query).ok()?;
+    found
+        .into_iter()
+        .find(|(name, value)| name == "token" && value.starts_with("sse_"))
+        .map(|(_, value)| value)
 }
 
 /// The bearer token.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, Method, StatusCode, header};
@@ -13,9 +14,14 @@ const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// The names and addresses under which the door answers. Whoever points a name of theirs to this machine (DNS
 /// rebinding) is refused.
-#[derive(Clone, Debug, Default)]
+///
+/// A clone is another handle on the same ones.
+#[derive(Clone, Debug)]
 pub struct Hosts {
-    names: BTreeSet<String>,
+    /// Those of the listener itself.
+    own: BTreeSet<String>,
+    /// Those that the configuration allows, which may change.
+    more: Arc<RwLock<BTreeSet<String>>>,
     /// Whether any address literal will do, since the door listens on all of them. A literal was resolved by nobody.
     any_address: bool,
 }
@@ -24,15 +30,23 @@ impl Hosts {
     /// Those of a door that listens on `bound`, and `more` names that the configuration allows.
     #[must_use]
     pub fn new(bound: SocketAddr, more: impl IntoIterator<Item = String>) -> Self {
-        let mut names: BTreeSet<String> = more.into_iter().map(|name| name.to_ascii_lowercase()).collect();
-        names.extend(["localhost", "127.0.0.1", "[::1]"].map(str::to_owned));
-        names.insert(literal(bound.ip()));
-        Self { names, any_address: bound.ip().is_unspecified() }
+        let mut own = BTreeSet::from(["localhost", "127.0.0.1", "[::1]"].map(str::to_owned));
+        own.insert(literal(bound.ip()));
+        let hosts = Self { own, more: Arc::default(), any_address: bound.ip().is_unspecified() };
+        hosts.allow(more);
+        hosts
+    }
+
+    /// Allows these names from now on, in place of those that were allowed before.
+    pub fn allow(&self, more: impl IntoIterator<Item = String>) {
+        let more = more.into_iter().map(|name| name.to_ascii_lowercase()).collect();
+        *self.more.write().unwrap_or_else(PoisonError::into_inner) = more;
     }
 
     fn knows(&self, host: &str) -> bool {
         let host = host.to_ascii_lowercase();
-        self.names.contains(&host)
+        self.own.contains(&host)
+            || self.more.read().unwrap_or_else(PoisonError::into_inner).contains(&host)
             || self.any_address
                 && host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok()
     }

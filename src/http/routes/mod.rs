@@ -1,6 +1,9 @@
 //! The handlers, a file a resource. Each reads, calls one operation and tells what came of it.
 
 mod actions;
+mod audit;
+mod auth;
+mod hooks;
 mod screenshot;
 mod server;
 mod sessions;
@@ -12,7 +15,17 @@ use crate::domain::PermissionMode;
 
 /// Every route.
 pub(super) fn all() -> Vec<Route> {
-    [server::routes(), sessions::routes(), actions::routes(), screenshot::routes(), streams::routes()].concat()
+    [
+        server::routes(),
+        sessions::routes(),
+        actions::routes(),
+        auth::routes(),
+        audit::routes(),
+        hooks::routes(),
+        screenshot::routes(),
+        streams::routes(),
+    ]
+    .concat()
 }
 
 /// Reads a permission mode.

@@ -11,7 +11,7 @@ use crate::access::Denied;
 use crate::domain::SessionId;
 use crate::http::call::Call;
 use crate::http::door::HttpDoor;
-use crate::http::guard::{bearer, unauthorized};
+use crate::http::guard::{bearer, denied};
 use crate::http::input::{Id, Query};
 use crate::http::refusal::{Refusal, Reply};
 use crate::http::route::Route;
@@ -86,7 +86,7 @@ async fn terminal(
     let identity = match door.access.identify(bearer(&headers)) {
         Ok(identity) => Some(identity),
         Err(Denied::NoToken) => None,
-        Err(denied) => return Err(unauthorized(denied)),
+        Err(why) => return Err(denied(why)),
     };
     let upgrade = upgrade.map_err(|rejection| {
         Refusal::new(StatusCode::UPGRADE_REQUIRED, "upgrade_required", rejection.body_text())

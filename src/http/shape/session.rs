@@ -53,6 +53,9 @@ pub(in crate::http) struct SessionInfo {
     limit: Option<Limit>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ending: Option<Ending>,
+    /// The key that created it, by id; none if that was this machine's user or the configured token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner_key_id: Option<String>,
     /// The name again, for clients that know windows.
     window_name: String,
     /// The id again, for clients that know windows.
@@ -89,6 +92,7 @@ impl SessionInfo {
             error: session.error,
             limit: session.limit,
             ending: session.ending,
+            owner_key_id: session.owner_key,
             byte_offset: 0,
             monitor_offset: 0,
         }

@@ -28,6 +28,8 @@ pub(in crate::http) struct Frame {
     pub(in crate::http) status: Option<StatusWord>,
     /// Whether it is the session's last.
     pub(super) last: bool,
+    /// The key that the session belongs to, as the stream of all sessions needs it.
+    pub(super) owner_key: Option<String>,
 }
 
 /// What a frame says.
@@ -87,6 +89,7 @@ impl Frame {
             one: one(event),
             status,
             last: status == Some(StatusWord::Ended),
+            owner_key: None,
         }
     }
 
@@ -100,6 +103,7 @@ impl Frame {
             one: told("ended"),
             status: Some(StatusWord::Ended),
             last: true,
+            owner_key: None,
         }
     }
 }

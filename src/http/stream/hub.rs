@@ -80,9 +80,26 @@ async fn newcomer(aegis: &Aegis, event: &Event) -> Option<Newcomer> {
     if event.seq == 1 { aegis.newcomer(event.session_id).await.ok() } else { None }
 }
 
+/// The keys that sessions belong to, each looked up once.
+#[derive(Default)]
+pub(super) struct Owners(HashMap<SessionId, Option<String>>);
+
+impl Owners {
+    /// The key that the session belongs to. One that cannot be told belongs to none, so no key sees it.
+    pub(super) async fn of(&mut self, aegis: &Aegis, id: SessionId) -> Option<String> {
+        if let Some(known) = self.0.get(&id) {
+            return known.clone();
+        }
+        let owner = aegis.newcomer(id).await.ok()?.owner_key;
+        self.0.insert(id, owner.clone());
+        owner
+    }
+}
+
 async fn tell(aegis: Aegis, mut feed: Feed, outlet: Arc<Mutex<Outlet>>) {
     // Those whose end was told.
     let mut ended = HashSet::new();
+    let mut owners = Owners::default();
     loop {
         let fed = feed.next().await;
         let (session, mark, frame) = match fed {
@@ -97,6 +114,11 @@ async fn tell(aegis: Aegis, mut feed: Feed, outlet: Arc<Mutex<Outlet>>) {
             Fed::Ended(session) if ended.remove(&session.id) => (session.id, None, None),
             Fed::Ended(session) => (session.id, None, Some(Frame::ended(&session))),
         };
+        let owner_key = owners.of(&aegis, session).await;
+        if mark.is_none() {
+            owners.0.remove(&session);
+        }
+        let frame = frame.map(|frame| Frame { owner_key, ..frame });
         let mut outlet = outlet.lock().unwrap_or_else(PoisonError::into_inner);
         outlet.mark = mark.unwrap_or(outlet.mark);
         if let Some(frame) = frame.map(Arc::new) {

@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::frame::{Frame, bare, bare_at, one, own_position};
-use super::hub::Frames;
+use super::hub::{Frames, Owners};
 use super::{MOST_STREAMS, frame};
 use crate::domain::{Position, Session, SessionId, StatusWord};
 use crate::http::door::HttpDoor;
@@ -81,7 +81,13 @@ pub(in crate::http) async fn all_sessions(
             };
             match replay {
                 (Replay::Events(events), Some(place)) => {
+                    let mut owners = Owners::default();
                     for (told, event) in (1..).zip(&events) {
+                        if let Some(key) = caller.confined()
+                            && owners.of(&door.aegis, event.session_id).await.as_deref() != Some(key)
+                        {
+                            continue;
+                        }
                         let id = place.towards(mark, told).map_or_else(|| here.clone(), |id| id.to_string());
                         let new = door.hub.newcomer(event).await;
                         waiting.push_back(frame::all(event, &id, new.as_ref()));
@@ -308,7 +314,11 @@ impl Reader {
 
     fn hear(&mut self, frame: &Arc<Frame>) {
         if self.session.is_none() {
-            return self.waiting.push_back(frame.all.clone());
+            let seen = |key| frame.owner_key.as_deref() == Some(key);
+            if self.caller.confined().is_none_or(seen) {
+                self.waiting.push_back(frame.all.clone());
+            }
+            return;
         }
         let told = |position: Position| {
             self.known.is_some_and(|known| known.epoch == position.epoch && position.seq <= known.seq)

@@ -216,6 +216,7 @@ mod tests {
             last_message: None,
             conversation_id: None,
             parent_id: None,
+            owner_key: None,
             worktree: None,
             error: None,
             limit: None,

@@ -3,6 +3,7 @@
 //! [`open`] makes the connection, and each other file here holds the statements of one kind of record. Every
 //! write is one `BEGIN IMMEDIATE` transaction, so that what it reads first still holds when it writes.
 
+mod api_keys;
 mod chat;
 mod copies;
 mod damage;
@@ -37,6 +38,8 @@ struct Opened {
     complete: bool,
     /// The live sessions as they were read last, and SQLite's number of the data then: another's commit changes it.
     live: Option<(i64, Arc<[SessionRow]>)>,
+    /// Whether there were keys to call with, and SQLite's number of the data then.
+    keys: Option<(i64, bool)>,
 }
 
 /// Marks a file as complete, in the header's field for an application's own number: "AEGI".
@@ -138,7 +141,8 @@ impl SqliteStore {
         run: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
         let mut opened = self.opened()?;
-        opened.live = None;
+        // Our own commits do not change the number.
+        (opened.live, opened.keys) = (None, None);
         transact(&mut opened.connection, sync, run).map_err(|fault| fault.at(&self.path))
     }
 
@@ -157,7 +161,7 @@ impl SqliteStore {
 impl Opened {
     fn open(path: &Path) -> Result<Self, StoreError> {
         let connection = damage::open_or_replace(path)?;
-        Ok(Self { connection, identity: damage::Identity::of(path), complete: false, live: None })
+        Ok(Self { connection, identity: damage::Identity::of(path), complete: false, live: None, keys: None })
     }
 }
 

@@ -22,13 +22,18 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long to wait before trying again where SQLite itself does not wait.
 const RETRY_PAUSE: Duration = Duration::from_millis(5);
 
-/// Each step from one version of the tables to the next; the version is the number of steps done.
-const MIGRATIONS: &[&str] = &[
-    include_str!("../migrations/001.sql"),
-    include_str!("../migrations/002.sql"),
-    include_str!("../migrations/003.sql"),
-    include_str!("../migrations/004.sql"),
+/// Each step of the tables with its number. The file's version is how many of them were done; which, it notes itself:
+/// a step may come to be in between later.
+const MIGRATIONS: &[(i64, &str)] = &[
+    (1, include_str!("../migrations/001.sql")),
+    (2, include_str!("../migrations/002.sql")),
+    (3, include_str!("../migrations/003.sql")),
+    (4, include_str!("../migrations/004.sql")),
+    (5, include_str!("../migrations/005.sql")),
 ];
+
+/// The note of the steps that were done. A file from before it has done the first ones, as many as its version says.
+const STEPS: &str = "CREATE TABLE IF NOT EXISTS steps (number INTEGER PRIMARY KEY) STRICT";
 
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     let unavailable = |source: Cause| StoreError::Unavailable { path: path.to_owned(), source };
@@ -101,11 +106,19 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), Fault> {
     }
     transact(connection, Sync::Power, |tx| {
         // Another process may have done it while this one waited for the lock.
-        let done = usize::try_from(version(tx)?).unwrap_or(0);
-        for step in MIGRATIONS.iter().skip(done) {
-            tx.execute_batch(step)?;
+        let done = version(tx)?;
+        tx.execute_batch(STEPS)?;
+        if tx.query_row("SELECT count(*) FROM steps", [], |row| row.get::<_, i64>(0))? == 0 {
+            for number in 1..=done {
+                tx.execute("INSERT INTO steps (number) VALUES (?1)", [number])?;
+            }
         }
-        if done < MIGRATIONS.len() {
+        for (number, step) in MIGRATIONS {
+            if tx.execute("INSERT OR IGNORE INTO steps (number) VALUES (?1)", [number])? > 0 {
+                tx.execute_batch(step)?;
+            }
+        }
+        if done < known {
             tx.pragma_update(None, "user_version", known)?;
         }
         Ok(())

@@ -1,0 +1,128 @@
+//! Whose session it is.
+
+use serde_json::{Value, json};
+
+use crate::support::Lab;
+use crate::support::http::HttpServer;
+
+const MASTER: &str = "hush-hush-hush";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_neither_sees_nor_touches_what_another_started() {
+    let rules = json!({"rules": [{"on": "greet", "steps": [{"say": "Hello."}]}]});
+    let lab = Lab::fake(rules).var("AEGIS_AUTH_TOKEN", MASTER).build().await;
+    let server = HttpServer::start(&lab).await;
+    let more = json!({"rateLimit": 10_000});
+    let (ada, ada_id) = server.key("ada", "operator", more.clone()).await;
+    let (bob, _) = server.key("bob", "operator", more.clone()).await;
+    let (admin, _) = server.key("root", "admin", more).await;
+    let new = |name: &str| {
+        Some(json!({"workDir": lab.work_dir(), "name": name, "prompt": "greet", "idempotencyKey": "same"}))
+    };
+
+    let created = server.call_as(&ada, "POST", "/v1/sessions", new("adas")).await.is(201);
+    assert_eq!(created["ownerKeyId"], ada_id);
+    let id = created["id"].as_str().unwrap();
+    server.until(id, "idle").await;
+    // The same key of creation in other hands is another.
+    let bobs = server.call_as(&bob, "POST", "/v1/sessions", new("bobs")).await.is(201);
+    assert_ne!(bobs["id"], id);
+    assert_eq!(server.call_as(&ada, "POST", "/v1/sessions", new("adas")).await.is(200)["id"], id);
+
+    for (method, path, body) in [
+        ("GET", "", None),
+        ("DELETE", "", None),
+        ("POST", "/kill", None),
+        ("POST", "/send", Some(json!({"text": "greet"}))),
+        ("POST", "/command", Some(json!({"command": "/compact"}))),
+        ("POST", "/bash", Some(json!({"command": "true"}))),
+        ("POST", "/approve", None),
+        ("POST", "/reject", None),
+        ("POST", "/interrupt", None),
+        ("POST", "/escape", None),
+        ("POST", "/answer", Some(json!({"questionId": "x", "answer": "y"}))),
+    ] {
+        let told = server.call_as(&bob, method, &format!("/v1/sessions/{id}{path}"), body).await;
+        let refused = told.is(403);
+        assert_eq!(
+            (&refused["reason"], &refused["error"]),
+            (&json!("forbidden"), &json!("You do not own this session")),
+            "{path}"
+        );
+    }
+    let none = "/v1/sessions/00000000-0000-4000-8000-000000000000";
+    server.call_as(&bob, "GET", none, None).await.is(404);
+
+    // An idle one is taken by its own key alone.
+    server.until(bobs["id"].as_str().unwrap(), "idle").await;
+    let again = Some(json!({"workDir": lab.work_dir(), "prompt": "greet"}));
+    let taken = server.call_as(&bob, "POST", "/v1/sessions", again.clone()).await.is(200);
+    assert_eq!((&taken["id"], &taken["reused"]), (&bobs["id"], &json!(true)));
+    let masters = server.post("/v1/sessions", again.unwrap()).await.is(201);
+
+    let seen = async |token: &str, path: &str| {
+        let list = server.call_as(token, "GET", path, None).await.is(200);
+        let list = list.get("sessions").cloned().unwrap_or(list);
+        let mut ids: Vec<_> = list.as_array().unwrap().iter().map(|one| one["id"].clone()).collect();
+        ids.sort_by_key(Value::to_string);
+        ids
+    };
+    let mut all = vec![json!(id), bobs["id"].clone(), masters["id"].clone()];
+    all.sort_by_key(Value::to_string);
+    for path in ["/v1/sessions", "/sessions"] {
+        assert_eq!(seen(&ada, path).await, [json!(id)]);
+        assert_eq!(seen(&bob, path).await, [bobs["id"].clone()]);
+        assert_eq!(seen(&admin, path).await, all);
+        assert_eq!(seen(MASTER, path).await, all);
+    }
+
+    // Nor is it gone on with, or made a parent.
+    for (field, wanted) in [("resumeSessionId", 403), ("parentId", 403)] {
+        let body = json!({"workDir": lab.work_dir(), field: id});
+        server.call_as(&bob, "POST", "/v1/sessions", Some(body)).await.is(wanted);
+    }
+    let conversation = server.get(&format!("/v1/sessions/{id}")).await.is(200)["claudeSessionId"].clone();
+    let body = json!({"workDir": lab.work_dir(), "resumeSessionId": conversation});
+    server.call_as(&bob, "POST", "/v1/sessions", Some(body)).await.is(404);
+
+    // What is created from inside of a key's session is the key's.
+    let body = json!({"workDir": lab.work_dir(), "parentId": id, "reuse": false});
+    let child = server.post("/v1/sessions", body).await.is(201);
+    assert_eq!(child["ownerKeyId"], ada_id);
+    let child = child["id"].as_str().unwrap();
+    server.call_as(&ada, "GET", &format!("/v1/sessions/{child}"), None).await.is(200);
+    server.call_as(&bob, "GET", &format!("/v1/sessions/{child}"), None).await.is(403);
+
+    // Ended ones are still whose they were.
+    server.call_as(&ada, "DELETE", &format!("/v1/sessions/{id}"), None).await.is(200);
+    assert_eq!(seen(&ada, "/v1/sessions?status=ended").await, [json!(id)]);
+    assert_eq!(seen(&bob, "/v1/sessions?status=ended").await, Vec::<Value>::new());
+    for session in [bobs["id"].as_str().unwrap(), masters["id"].as_str().unwrap(), child] {
+        server.call("DELETE", &format!("/v1/sessions/{session}"), None).await.is(200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_answered_is_told_by_the_keys_name() {
+    let rules = json!({"rules": [{"on": "make", "steps": [
+        {"tool": {"name": "Bash", "input": {"command": "touch made"}}}, {"say": "Made."}
+    ]}]});
+    let lab = Lab::fake(rules).var("AEGIS_AUTH_TOKEN", MASTER).build().await;
+    let server = HttpServer::start(&lab).await;
+    let (ada, _) = server.key("ada", "operator", json!({"rateLimit": 10_000})).await;
+    let body = json!({"workDir": lab.work_dir(), "prompt": "make it"});
+    let created = server.call_as(&ada, "POST", "/v1/sessions", Some(body)).await.is(201);
+    let id = created["id"].as_str().unwrap();
+    server.until(id, "permission_prompt").await;
+    server.call_as(&ada, "POST", &format!("/v1/sessions/{id}/approve"), None).await.is(200);
+    server.until(id, "idle").await;
+    let asks = lab.resolved_asks();
+    assert_eq!(asks[0].resolution.as_ref().unwrap().by, "http:ada");
+    let audit = server.get("/v1/audit?action=approve_permission").await.is(200);
+    let record = &audit["records"][0];
+    assert_eq!(
+        (&record["actor"], &record["surface"], &record["sessionId"], &record["outcome"]),
+        (&json!("key:ada"), &json!("http:ada"), &json!(id), &json!("done"))
+    );
+    server.call_as(&ada, "DELETE", &format!("/v1/sessions/{id}"), None).await.is(200);
+}
