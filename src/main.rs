@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use aegis::app::{App, Surroundings};
 use aegis::claude::launch::{SECRET_VARIABLE, SOCKET_VARIABLE};
 use aegis::cli::{self, Cli, Command, Doctoring, InitArgs, McpArgs, Place};
-use aegis::{fault, holder, mcp};
+use aegis::{fault, holder, http, mcp};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -23,7 +23,8 @@ fn main() -> ExitCode {
         Err(error) => return cli::fail(command.as_ref(), &error),
     };
     let warnings = mcp::Warnings::default();
-    log_to_stderr(&surroundings, warnings.clone());
+    let diagnostics = http::Diagnostics::default();
+    log_to_stderr(&surroundings, warnings.clone(), diagnostics.clone());
     fault::arm(surroundings.variable(fault::VARIABLE).as_deref());
     match command {
         // These two start without a runtime: one must detach first, the other must be quick.
@@ -31,8 +32,8 @@ fn main() -> ExitCode {
         Some(Command::Hook { event }) => hook(&surroundings, &event),
         Some(Command::Rehearse(args)) => run(rehearse::run(args, surroundings)),
         Some(Command::Init(args)) => init(surroundings, args),
-        None => serve_doors(surroundings, mcp, warnings),
-        Some(Command::Mcp(args)) => serve_doors(surroundings, args.or(mcp), warnings),
+        None => serve_doors(surroundings, mcp, warnings, diagnostics),
+        Some(Command::Mcp(args)) => serve_doors(surroundings, args.or(mcp), warnings, diagnostics),
         Some(verb) => match surroundings.clone().build() {
             Ok(app) => run(run_verb(verb, app, surroundings)),
             Err(error) => cli::fail(Some(&verb), &error),
@@ -40,14 +41,20 @@ fn main() -> ExitCode {
     }
 }
 
-/// Stdout belongs to answers; everything else is told on stderr, and warnings to MCP clients that ask for them.
-fn log_to_stderr(surroundings: &Surroundings, warnings: mcp::Warnings) {
+/// Stdout belongs to answers; everything else is told on stderr, and warnings to MCP clients and in
+/// the HTTP door's diagnostics.
+fn log_to_stderr(surroundings: &Surroundings, warnings: mcp::Warnings, diagnostics: http::Diagnostics) {
     let wanted = surroundings.variable("AEGIS_LOG").filter(|level| !level.is_empty());
     // rmcp tells whole requests, prompts among them.
     let filter = format!("{},rmcp=error", wanted.as_deref().unwrap_or("warn"));
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn,rmcp=error"));
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(false).with_filter(filter);
-    tracing_subscriber::registry().with(lines).with(warnings.with_filter(LevelFilter::WARN)).init();
+    let grave = LevelFilter::WARN;
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(warnings.with_filter(grave))
+        .with(diagnostics.with_filter(grave))
+        .init();
 }
 
 fn hold() -> ExitCode {
@@ -81,12 +88,17 @@ fn init(surroundings: Surroundings, args: InitArgs) -> ExitCode {
     cli::init(args, &Place { cwd: sources.cwd, home: sources.home, program, search_path })
 }
 
-fn serve_doors(surroundings: Surroundings, args: McpArgs, warnings: mcp::Warnings) -> ExitCode {
+fn serve_doors(
+    surroundings: Surroundings,
+    args: McpArgs,
+    warnings: mcp::Warnings,
+    diagnostics: http::Diagnostics,
+) -> ExitCode {
     let app = match surroundings.build() {
         Ok(app) => app,
         Err(error) => return cli::fail(None, &error),
     };
-    run(serve::serve(app, args, warnings))
+    run(serve::serve(app, args, warnings, diagnostics))
 }
 
 async fn run_verb(verb: Command, app: App, surroundings: Surroundings) -> ExitCode {

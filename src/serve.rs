@@ -10,21 +10,26 @@ use aegis::app::App;
 use aegis::cli::{self, Listen, McpArgs};
 use aegis::domain::{ErrorCode, OpError};
 use aegis::engine::steward;
-use aegis::http::{BindError, Hosts, HttpDoor, Settings, bind};
+use aegis::http::{BindError, Diagnostics, Hosts, HttpDoor, Settings, bind};
 use aegis::mcp::{self, McpDoor, Met};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// Serves until the MCP client leaves; without one, where HTTP is served, until the process is told to end.
-pub(crate) async fn serve(app: App, args: McpArgs, warnings: mcp::Warnings) -> ExitCode {
+pub(crate) async fn serve(
+    app: App,
+    args: McpArgs,
+    warnings: mcp::Warnings,
+    diagnostics: Diagnostics,
+) -> ExitCode {
     let set = match args.tools.unwrap_or_default() {
         cli::ToolSet::Core => mcp::ToolSet::Core,
         cli::ToolSet::Full => mcp::ToolSet::Full,
     };
     let closing = CancellationToken::new();
     let http = match args.http {
-        Some(listen) => match open_http(&app, listen, &closing).await {
+        Some(listen) => match open_http(&app, listen, diagnostics, &closing).await {
             Ok(http) => Http::Open(http),
             Err(error) => Http::Refused(error),
         },
@@ -107,6 +112,7 @@ fn ended(served: Result<Met, mcp::ServeError>) -> (ExitCode, Met) {
 async fn open_http(
     app: &App,
     listen: Listen,
+    diagnostics: Diagnostics,
     closing: &CancellationToken,
 ) -> Result<JoinHandle<()>, OpError> {
     let config = &app.config;
@@ -131,7 +137,7 @@ async fn open_http(
         hosts: Hosts::new(listening.addr, config.allowed_hosts.iter().cloned()),
         // A prompt of the longest kind, each byte of it escaped as JSON may, and what stands around it.
         max_body_bytes: usize::try_from(config.max_prompt_bytes).unwrap_or(usize::MAX / 4) * 2 + 64 * 1024,
-        stall_threshold_ms: config.stall_threshold_ms,
+        diagnostics,
     };
     let access = Arc::new(Access::new(config.auth_token.clone()));
     let door = HttpDoor::new(app.aegis(), access, settings, closing.clone());

@@ -26,6 +26,9 @@ use crate::holder::{HolderError, HolderLaunch, SessionDir, process};
 use crate::store::{SessionRow, Store};
 use crate::wire::{Claimed, Request};
 
+/// The silences after which a turn may count as stalled, in milliseconds; as in the configuration.
+const STALL_THRESHOLDS: std::ops::RangeInclusive<u64> = 1000..=86_400_000;
+
 /// The most directories that can be added.
 const MOST_DIRS: usize = 20;
 
@@ -52,12 +55,19 @@ impl Engine {
             check_worktree(name, &dir)?;
         }
         check_env(&new.env)?;
+        if new.stall_threshold_ms.is_some_and(|millis| !STALL_THRESHOLDS.contains(&millis)) {
+            let what = "stallThresholdMs must be from 1000 to 86400000";
+            return Err(OpError::new(ErrorCode::InvalidArgument, what));
+        }
         Policy { rules: new.policy.clone() }
             .check()
             .map_err(|what| OpError::new(ErrorCode::InvalidArgument, format!("permissionPolicy: {what}")))?;
         let add_dirs = self.added(&new.add_dirs)?;
         let resume = match &new.resume {
-            Some(reference) => Some(self.conversation(reference).await?),
+            Some(reference) => {
+                let (conversation, goes_on) = self.conversation(reference).await?;
+                Some((conversation, goes_on || new.fork))
+            }
             None => None,
         };
         let spec = self.spec(id, new, dir, add_dirs, resume);
@@ -125,7 +135,7 @@ impl Engine {
             parent_id: new.parent,
             settings_key: String::new(),
             worktree: new.worktree.clone(),
-            stall_threshold_ms: self.config.stall_threshold_ms,
+            stall_threshold_ms: new.stall_threshold_ms.unwrap_or(self.config.stall_threshold_ms),
             trusted: below_any(&dir, &self.config.trusted_roots),
             policy: Policy { rules: [&*new.policy, &*self.config.permission_policy.rules].concat() },
             created_at: Timestamp::now(),
@@ -136,7 +146,7 @@ impl Engine {
     }
 
     /// Finds the conversation to resume, and whether it must be copied because it goes on elsewhere.
-    async fn conversation(&self, reference: &str) -> Result<(ConversationId, bool), OpError> {
+    pub(super) async fn conversation(&self, reference: &str) -> Result<(ConversationId, bool), OpError> {
         let none = |what: String| OpError::new(ErrorCode::NoSuchConversation, what);
         let found = self.db({
             let reference = reference.trim().to_owned();
@@ -147,6 +157,9 @@ impl Engine {
             return match self.observe(&row, ANSWERS_WITHIN).await? {
                 Observed::Live(snapshot) => {
                     let last = snapshot.conversations.last().copied();
+                    // Bound at the start, but not in a file before the first prompt.
+                    let written = snapshot.transcript_path.is_some_and(|path| PathBuf::from(path).is_file());
+                    let last = last.filter(|_| written);
                     Ok((
                         last.ok_or_else(|| none(format!("session `{reference}` has no conversation yet")))?,
                         true,
@@ -407,6 +420,9 @@ fn fingerprint(new: &NewSession) -> String {
     let more = new.template.is_some() || new.memory_keys.is_some() || !new.variables.is_empty();
     if let (true, Some(parts)) = (more, whole.as_array_mut()) {
         parts.push(serde_json::json!([new.template, new.variables, new.memory_keys]));
+    }
+    if let (true, Some(parts)) = (new.fork || new.stall_threshold_ms.is_some(), whole.as_array_mut()) {
+        parts.push(serde_json::json!({ "fork": new.fork, "stall": new.stall_threshold_ms }));
     }
     digest(&whole)
 }

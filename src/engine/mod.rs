@@ -7,6 +7,8 @@
 mod attach;
 mod close;
 mod create;
+mod family;
+mod figures;
 mod find;
 mod fs_watch;
 mod health;
@@ -17,6 +19,7 @@ mod names;
 mod news;
 mod once;
 mod pipeline;
+mod policy;
 mod prepare;
 mod program;
 mod read;
@@ -47,6 +50,7 @@ use crate::domain::{ErrorCode, OpError, SessionId};
 use crate::holder::{self, Archive, HolderClient};
 use crate::store::{Store, StoreError};
 
+pub use figures::{Figures, SessionFigures};
 pub use news::{News, NewsReader};
 pub use pipeline::{NewPipeline, NewStep, PipelineQuery};
 pub use repository::{Project, Repository};
@@ -81,6 +85,8 @@ pub struct Engine {
     links: Mutex<HashMap<SessionId, HolderClient>>,
     /// The conversation of an ended session that was read last.
     archive: Mutex<Option<(SessionId, Arc<Archive>)>>,
+    /// The figures of ended sessions, which change no more.
+    past_figures: Mutex<figures::Past>,
     started: Instant,
     /// Told whenever something is done.
     used: Notify,
@@ -102,12 +108,19 @@ impl Engine {
             aegis,
             links: Mutex::default(),
             archive: Mutex::default(),
+            past_figures: Mutex::default(),
             started: Instant::now(),
             used: Notify::new(),
             steward: AtomicU8::new(steward::NOWHERE),
             roster: roster::Shared::default(),
             news: roster::Shared::default(),
         }
+    }
+
+    /// A variable of the server's environment, unless it is empty.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.environment.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// Gives memory back whenever nothing was done for a while, until the future is dropped.

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::guard::{self, Hosts};
 use super::route::Route;
-use super::{openapi, routes};
+use super::{openapi, repeat, routes};
 use crate::access::Access;
 use crate::ops::Aegis;
 
@@ -20,8 +20,8 @@ pub struct Settings {
     pub hosts: Hosts,
     /// The largest body that is read, in bytes.
     pub max_body_bytes: usize,
-    /// Silence after which a running turn counts as stalled, in milliseconds, as sessions are told.
-    pub stall_threshold_ms: u64,
+    /// What went wrong lately in this process.
+    pub diagnostics: super::Diagnostics,
 }
 
 /// The door. A clone is another handle on the same one.
@@ -31,6 +31,7 @@ pub struct HttpDoor {
     pub(super) access: Arc<Access>,
     pub(super) settings: Arc<Settings>,
     pub(super) started: Instant,
+    pub(super) repeats: repeat::Repeats,
     /// Cancelled when the server is to end: streams say so and close.
     pub(super) closing: CancellationToken,
 }
@@ -39,7 +40,8 @@ impl HttpDoor {
     /// Builds the door over the operations.
     #[must_use]
     pub fn new(aegis: Aegis, access: Arc<Access>, settings: Settings, closing: CancellationToken) -> Self {
-        Self { aegis, access, settings: Arc::new(settings), started: Instant::now(), closing }
+        let (settings, repeats) = (Arc::new(settings), repeat::Repeats::default());
+        Self { aegis, access, settings, started: Instant::now(), repeats, closing }
     }
 
     /// Gives what answers every request.
@@ -61,15 +63,24 @@ impl HttpDoor {
         openapi::describe(&routes::all())
     }
 
+    /// Gives the method and the path of every route, for tests of the description.
+    #[must_use]
+    pub fn routes() -> Vec<(&'static str, &'static str)> {
+        routes::all().iter().map(|route| (route.method, route.path)).collect()
+    }
+
     fn add(&self, router: Router<Self>, route: Route) -> Router<Self> {
+        let once = route.mutates() && !route.keyed;
         let Route { path, needs, older, handler, .. } = route;
         let gate = guard::Gate { door: self.clone(), needs };
+        let handler =
+            if once { handler.layer(from_fn_with_state(self.clone(), repeat::once)) } else { handler };
         let handler = handler.layer(from_fn_with_state(gate, guard::inner));
         let router = router.route(path, handler.clone());
         match older {
             // axum's braces, as the older spelling of a parameter tells them.
             Some(older) => {
-                let template = path.replace('{', ":").replace('}', "");
+                let template = path.replace("{*", ":").replace('{', ":").replace('}', "");
                 let handler = handler
                     .layer(from_fn(move |request, next| guard::deprecated(template.clone(), request, next)));
                 router.route(older, handler)

@@ -8,6 +8,8 @@
 //! | `guard` | what stands before every call: host, origin, content type, token, permission |
 //! | `input`, `call` | what a call brings: its body, query, path and caller |
 //! | `refusal` | how a failure is told |
+//! | `repeat` | what a repeated call with the same `Idempotency-Key` is told |
+//! | `diagnostics` | what went wrong lately in this process |
 //! | `routes` | the handlers, a file a resource |
 //! | `shape` | what clients read, where it is not what [`crate::ops`] gives |
 //!
@@ -15,16 +17,19 @@
 //! Aegis' own are told.
 
 mod call;
+mod diagnostics;
 mod door;
 mod guard;
 mod input;
 mod openapi;
 mod refusal;
+mod repeat;
 mod route;
 mod routes;
 mod serve;
 mod shape;
 
+pub use diagnostics::Diagnostics;
 pub use door::{HttpDoor, Settings};
 pub use guard::Hosts;
 pub use serve::{BindError, Listening, bind};

@@ -6,10 +6,14 @@
 mod ask;
 mod batch;
 mod catalogue;
+mod family;
+mod figures;
 mod live;
 mod memory;
 mod pipeline;
+mod policy;
 mod prompt;
+mod route;
 mod schema;
 mod server;
 mod session;
@@ -27,10 +31,14 @@ pub use crate::engine::{Attachment, News, NewsReader, Project, Repository, Roste
 pub use ask::{ApprovePermission, RejectPermission};
 pub use batch::{BatchCreateSessions, BatchItem, BatchResult, Failure, SessionsCreated};
 pub use catalogue::{Door, OPS, Op};
+pub use family::{ForkSession, SpawnSession};
+pub use figures::{Figures, SessionFigures};
 pub use live::AnswerAsk;
 pub use memory::{ListState, SetState, StateDeleted, StateList, StateRef};
 pub use pipeline::{CreatePipeline, ListPipelines, PipelineList, PipelineRef, PipelineStep};
+pub use policy::SetPolicy;
 pub use prompt::{AnswerValue, SendLine, SendMessage};
+pub use route::{ModelTiers, RouteTask, TaskRoute};
 pub use server::{ClaudeHealth, ServerHealth, ServerHealthRequest, StewardPlace, StoreHealth};
 pub use session::{
     CreateSession, HolderHealth, KillSession, ListSessions, SessionCreated, SessionDetail, SessionHealth,
@@ -41,7 +49,7 @@ pub use stats::{
 };
 pub use swarm::{GetSwarm, Swarm, SwarmAgent, SwarmProcess, Teammate};
 pub use template::{CreateTemplate, ListTemplates, TemplateList, TemplateRef, TemplateView, UpdateTemplate};
-pub use watch::{CapturePane, Explanation, GetTranscript, ScreenPane, WaitForSession, Waited, Woke};
+pub use watch::{CapturePane, Counted, Explanation, GetTranscript, ScreenPane, WaitForSession, Waited, Woke};
 
 /// Who calls.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! Other people's MCP clients, fetched from their registries into the target directory, in pinned versions.
 
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::support::Lab;
+use crate::support::clients::{must, once, python};
 use crate::support::lab::AEGIS;
 use crate::support::outside::{McpClient, Peer};
 
@@ -22,25 +22,6 @@ pub(crate) enum Sdk {
     Python,
     /// The same, free to choose: it takes the newer protocol.
     PythonModern,
-}
-
-/// Puts something into a directory of its own once; processes at once wait for the first.
-fn once(name: &str, what: &str, install: impl FnOnce(&Path)) -> PathBuf {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::create_dir_all(&dir).unwrap();
-    let lock = File::create(dir.join(".lock")).unwrap();
-    lock.lock().unwrap();
-    let done = dir.join(".installed");
-    if !fs::read_to_string(&done).is_ok_and(|installed| installed == what) {
-        install(&dir);
-        fs::write(done, what).unwrap();
-    }
-    dir
-}
-
-fn must(command: &mut Command) {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 fn npm(name: &str, package: &str) -> PathBuf {
@@ -72,20 +53,6 @@ pub(crate) fn inspector() -> PathBuf {
     dir.join("node_modules/@modelcontextprotocol/inspector/clients/launcher/build/index.js")
 }
 
-/// The interpreter of an environment that has the SDK.
-fn python() -> PathBuf {
-    static DIR: OnceLock<PathBuf> = OnceLock::new();
-    let dir = DIR.get_or_init(|| {
-        once("mcp-python", PYTHON, |dir| {
-            must(Command::new("python3").args(["-m", "venv", "--clear"]).arg(dir.join("venv")));
-            let mut pip = Command::new(dir.join("venv/bin/python"));
-            pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]);
-            must(pip.arg(PYTHON));
-        })
-    });
-    dir.join("venv/bin/python")
-}
-
 /// Starts a client with a server behind it.
 pub(crate) async fn client(lab: &Lab, sdk: Sdk, args: &[&str]) -> McpClient {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/doors");
@@ -96,7 +63,7 @@ pub(crate) async fn client(lab: &Lab, sdk: Sdk, args: &[&str]) -> McpClient {
             node
         }
         Sdk::Python | Sdk::PythonModern => {
-            let mut python = Command::new(python());
+            let mut python = Command::new(python("mcp-python", PYTHON));
             // Nothing is left beside the script.
             python.arg("-B").arg(here.join("client.py")).arg(if sdk == Sdk::Python {
                 "legacy"

@@ -1,5 +1,8 @@
 //! The HTTP door from outside: the real program, asked as its clients ask.
 
+mod calls;
+mod clients;
 mod guard;
 mod life;
+mod reading;
 mod sessions;

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 /// Compares a schema with its committed file, or rewrites the file when `UPDATE_SCHEMAS` is set.
-fn compare(name: &str, schema: &impl serde::Serialize) {
+pub(super) fn compare(name: &str, schema: &impl serde::Serialize) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas").join(name);
     let expected = format!("{}\n", serde_json::to_string_pretty(schema).unwrap());
     if std::env::var_os("UPDATE_SCHEMAS").is_some() {

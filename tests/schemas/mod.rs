@@ -1,4 +1,5 @@
 //! The files under `schemas/` are what clients see; a change of a type must show there.
 
 mod config;
+mod openapi;
 mod tools;

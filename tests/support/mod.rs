@@ -1,6 +1,7 @@
 //! A hermetic laboratory: a scripted API, a scratch home, a state directory, and the real Claude Code in a
 //! pinned version. Nothing is inherited from whoever runs the tests; everything is gone when it is dropped.
 
+pub mod clients;
 pub mod faults;
 pub mod http;
 pub mod lab;

@@ -58,6 +58,40 @@ impl Histogram {
         self.sum
     }
 
+    /// Counts all that another has counted, too.
+    pub fn merge(&mut self, other: &Self) {
+        if other.count == 0 {
+            return;
+        }
+        self.min = if self.count == 0 { other.min } else { self.min.min(other.min) };
+        self.max = self.max.max(other.max);
+        self.count += other.count;
+        self.sum = self.sum.saturating_add(other.sum);
+        for (bucket, count) in &other.buckets {
+            *self.buckets.entry(*bucket).or_default() += count;
+        }
+    }
+
+    /// The shortest duration, in milliseconds.
+    #[must_use]
+    pub fn min(&self) -> Option<u64> {
+        (self.count > 0).then_some(self.min)
+    }
+
+    /// The mean, in milliseconds.
+    #[must_use]
+    pub fn mean(&self) -> Option<f64> {
+        // Exact up to 2^53 ms, 285,000 years.
+        #[expect(clippy::cast_precision_loss, reason = "see above")]
+        (self.count > 0).then(|| self.sum as f64 / self.count as f64)
+    }
+
+    /// How many took at most so many milliseconds; a bucket that the bound cuts counts by its middle.
+    #[must_use]
+    pub fn at_most(&self, millis: u64) -> u64 {
+        self.buckets.iter().filter(|(at, _)| middle(**at) <= millis).map(|(_, count)| count).sum()
+    }
+
     /// How many were counted.
     #[must_use]
     pub fn count(&self) -> u64 {

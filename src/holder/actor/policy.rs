@@ -8,12 +8,59 @@ use serde_json::Value;
 use super::asks::{describe, hook_ask};
 use super::{Actor, ReplyTo};
 use crate::claude::hook::{Agent, Before, ToolCall, allow, before_tool, deny};
-use crate::domain::{Ask, AskKind, Decision, EventData, How, Resolution, Source, Timestamp, Verdict};
+use crate::domain::{Ask, AskKind, Decision, EventData, How, Policy, Resolution, Source, Timestamp, Verdict};
+use crate::wire::{Refusal, RefusalCode};
 
 /// Who an ask was settled by that a rule decided.
 pub(super) const BY: &str = "policy";
 
+/// What became of the session's rules since its launch.
+#[derive(Debug)]
+pub(super) struct Rules {
+    /// The tools for which Claude Code asks before each call, as its settings file says. It never reads that again.
+    guarded: Option<String>,
+    /// Whether the rules are not those that the session was created with.
+    pub(super) changed: bool,
+}
+
+impl Rules {
+    pub(super) fn at_launch(policy: &Policy) -> Self {
+        Self { guarded: policy.guarded(), changed: false }
+    }
+
+    /// Whether Claude Code asks wherever these rules may deny what it would not ask about.
+    fn cover(&self, policy: &Policy) -> bool {
+        match (policy.guarded().as_deref(), self.guarded.as_deref()) {
+            (None, _) | (_, Some("*")) => true,
+            (Some(_), None) | (Some("*"), _) => false,
+            (Some(wanted), Some(had)) => wanted.split('|').all(|tool| had.split('|').any(|one| one == tool)),
+        }
+    }
+}
+
 impl Actor {
+    /// Tells the rules, or puts others in their place if they can be kept.
+    pub(super) fn on_policy(&mut self, to: ReplyTo, rules: Option<Policy>, by: &str) {
+        if let Some(policy) = rules
+            && policy != self.launch.spec.policy
+        {
+            if self.is_over() || self.kill.is_some() {
+                return self.refuse(to, Refusal::new(RefusalCode::SessionEnded, "the session has ended"));
+            }
+            if !self.rules.cover(&policy) {
+                let what = "these rules deny or ask about tools that Claude Code was not told to ask about when \
+                            the session was launched, and it reads that only then";
+                return self.refuse(to, Refusal::new(RefusalCode::Unsupported, what));
+            }
+            let what = format!("the permission policy was replaced by {by}: {} rules", policy.rules.len());
+            self.note(Source::Aegis, Timestamp::now(), what, None);
+            self.launch.spec.policy = policy;
+            self.rules.changed = true;
+        }
+        let policy = self.launch.spec.policy.clone();
+        self.reply(to, &policy);
+    }
+
     /// What the policy says about a call. Questions and plans are for somebody, whatever the rules say.
     pub(super) fn verdict(&self, tool: &str, input: &Value) -> Option<Verdict> {
         let spec = &self.launch.spec;

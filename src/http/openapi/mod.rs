@@ -55,7 +55,9 @@ pub(super) fn describe(routes: &[Route]) -> Value {
             // Without a configured token none is needed.
             _ => json!([{ "bearer": [] }, {}]),
         };
-        if let Some(path) = paths.entry(route.path).or_insert_with(|| json!({})).as_object_mut() {
+        if let Some(path) =
+            paths.entry(route.path.replace("{*", "{")).or_insert_with(|| json!({})).as_object_mut()
+        {
             path.insert(route.method.into(), operation);
         }
     }

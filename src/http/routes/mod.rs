@@ -1,8 +1,21 @@
 //! The handlers, a file a resource. Each reads, calls one operation and tells what came of it.
 
 mod actions;
+mod batch;
+mod catalog;
+mod family;
+mod figures;
+mod handshake;
+mod memory;
+mod overview;
+mod pipelines;
+mod policy;
+mod reading;
 mod server;
 mod sessions;
+mod surroundings;
+mod templates;
+mod totals;
 
 use super::refusal::Refusal;
 use super::route::Route;
@@ -10,7 +23,25 @@ use crate::domain::PermissionMode;
 
 /// Every route.
 pub(super) fn all() -> Vec<Route> {
-    [server::routes(), sessions::routes(), actions::routes()].concat()
+    [
+        server::routes(),
+        handshake::routes(),
+        sessions::routes(),
+        overview::routes(),
+        batch::routes(),
+        reading::routes(),
+        figures::routes(),
+        actions::routes(),
+        family::routes(),
+        policy::routes(),
+        catalog::routes(),
+        memory::routes(),
+        templates::routes(),
+        pipelines::routes(),
+        surroundings::routes(),
+        totals::routes(),
+    ]
+    .concat()
 }
 
 /// Reads a permission mode.

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::access::Permission;
 use crate::domain::{PolicyRule, SessionId, StatusWord};
@@ -25,7 +26,8 @@ pub(super) fn routes() -> Vec<Route> {
             .needs(Permission::Create)
             .body::<NewSession>()
             .gives::<Created>(201)
-            .gives::<Created>(200),
+            .gives::<Created>(200)
+            .keyed(),
         Route::get("/v1/sessions", list)
             .says("Lists live sessions, newest first; ended ones if asked for by status.")
             .only()
@@ -60,7 +62,7 @@ pub(super) fn routes() -> Vec<Route> {
 /// A new session.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct NewSession {
+pub(super) struct NewSession {
     /// The directory it works in; may be left out where a template has one.
     #[serde(default, alias = "work_dir")]
     work_dir: String,
@@ -111,6 +113,13 @@ struct NewSession {
     /// Rules that decide on its tool calls.
     #[serde(default)]
     permission_policy: Option<Vec<PolicyRule>>,
+    /// Silence after which a turn counts as stalled, in milliseconds.
+    #[serde(default)]
+    #[schemars(range(min = 1000, max = 86_400_000))]
+    stall_threshold_ms: Option<u64>,
+    /// Read and ignored: no session is ended for its age.
+    #[serde(default)]
+    max_session_age_ms: Option<Value>,
     /// Whether an idle session may be taken. Default true.
     #[serde(default)]
     reuse: Option<bool>,
@@ -120,7 +129,8 @@ struct NewSession {
 }
 
 impl NewSession {
-    fn request(self, key: Option<String>) -> Result<(CreateSession, Option<SessionId>), Refusal> {
+    pub(super) fn request(self, key: Option<String>) -> Result<(CreateSession, Option<SessionId>), Refusal> {
+        let _ = self.max_session_age_ms;
         let mode = self.permission_mode.or_else(|| {
             let mode = if self.auto_approve? { "bypassPermissions" } else { "default" };
             Some(mode.into())
@@ -140,6 +150,7 @@ impl NewSession {
             template_variables: self.template_variables,
             memory_keys: self.memory_keys,
             permission_policy: self.permission_policy,
+            stall_threshold_ms: self.stall_threshold_ms,
             reuse: self.reuse,
             idempotency_key: self.idempotency_key.or(key),
         };
@@ -158,7 +169,7 @@ async fn create(
     caller.inside = parent.or(caller.inside);
     let created = door.aegis.create_session(&caller, request).await?;
     let status = if created.reused { StatusCode::OK } else { StatusCode::CREATED };
-    Ok((status, Json(Created::of(created, door.settings.stall_threshold_ms))))
+    Ok((status, Json(Created::of(created))))
 }
 
 /// Which sessions to list.
@@ -198,22 +209,19 @@ async fn list(
     }
     let total = sessions.len();
     let skip = query.offset.unwrap_or_else(|| (page - 1).saturating_mul(limit));
-    let stall = door.settings.stall_threshold_ms;
-    let sessions =
-        sessions.into_iter().skip(skip).take(limit).map(|session| SessionInfo::of(session, stall)).collect();
+    let sessions = sessions.into_iter().skip(skip).take(limit).map(SessionInfo::of).collect();
     let page = query.offset.map_or(page, |offset| offset / limit + 1);
     let pagination = Page { page, limit, total, total_pages: total.div_ceil(limit) };
     Ok(Json(SessionPage { sessions, pagination, total }))
 }
 
 async fn bare_list(State(door): State<HttpDoor>, call: Call) -> Reply<Json<Vec<SessionInfo>>> {
-    let stall = door.settings.stall_threshold_ms;
     let sessions = every(&door, &call, None, None).await?;
-    Ok(Json(sessions.into_iter().map(|session| SessionInfo::of(session, stall)).collect()))
+    Ok(Json(sessions.into_iter().map(SessionInfo::of).collect()))
 }
 
 /// All sessions that fit, newest first.
-async fn every(
+pub(super) async fn every(
     door: &HttpDoor,
     call: &Call,
     status: Option<StatusWord>,
@@ -237,7 +245,7 @@ async fn detail(
     Id(id): Id<SessionId>,
 ) -> Reply<Json<SessionDetailInfo>> {
     let detail = door.aegis.get_status(&call.caller, SessionRef { session_id: id.to_string() }).await?;
-    Ok(Json(SessionDetailInfo::of(detail, door.settings.stall_threshold_ms)))
+    Ok(Json(SessionDetailInfo::of(detail)))
 }
 
 async fn kill(State(door): State<HttpDoor>, call: Call, Id(id): Id<SessionId>) -> Reply<Json<Done>> {

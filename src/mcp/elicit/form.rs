@@ -220,6 +220,7 @@ mod tests {
             error: None,
             limit: None,
             ending: None,
+            stall_threshold_ms: None,
         }
     }
 
