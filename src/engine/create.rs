@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use sha2::{Digest, Sha256};
@@ -28,6 +29,9 @@ use crate::wire::{Claimed, Request};
 
 /// The silences after which a turn may count as stalled, in milliseconds; as in the configuration.
 const STALL_THRESHOLDS: std::ops::RangeInclusive<u64> = 1000..=86_400_000;
+
+/// How long the file of a conversation that has begun may take to be there.
+const TRANSCRIPT_WITHIN: Duration = Duration::from_secs(2);
 
 /// The most directories that can be added.
 const MOST_DIRS: usize = 20;
@@ -157,8 +161,12 @@ impl Engine {
             return match self.observe(&row, ANSWERS_WITHIN).await? {
                 Observed::Live(snapshot) => {
                     let last = snapshot.conversations.last().copied();
-                    // Bound at the start, but not in a file before the first prompt.
-                    let written = snapshot.transcript_path.is_some_and(|path| PathBuf::from(path).is_file());
+                    // Bound at the start, but in no file before the first prompt.
+                    let written = match (&snapshot.transcript_path, &snapshot.session.last_message) {
+                        (Some(path), Some(_)) => appears(Path::new(path)).await,
+                        (Some(path), None) => Path::new(path).is_file(),
+                        (None, _) => false,
+                    };
                     let last = last.filter(|_| written);
                     Ok((
                         last.ok_or_else(|| none(format!("session `{reference}` has no conversation yet")))?,
@@ -377,6 +385,20 @@ pub(super) fn check_env(env: &BTreeMap<String, String>) -> Result<(), OpError> {
         }
         None => Ok(()),
     }
+}
+
+/// Waits for the transcript of a conversation that has begun: its first lines come up to a second after they are told.
+async fn appears(path: &Path) -> bool {
+    let until = tokio::time::Instant::now() + TRANSCRIPT_WITHIN;
+    // Claude Code tells nobody when it has written.
+    let mut pause = tokio::time::interval(Duration::from_millis(20));
+    while !path.is_file() {
+        if tokio::time::Instant::now() > until {
+            return false;
+        }
+        pause.tick().await;
+    }
+    true
 }
 
 fn fresh_conversation() -> ConversationId {

@@ -2,7 +2,9 @@
 
 mod calls;
 mod clients;
+mod fuzz;
 mod guard;
 mod life;
 mod reading;
+mod readme;
 mod sessions;

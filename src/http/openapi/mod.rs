@@ -90,7 +90,10 @@ fn operation_id(route: &Route) -> String {
         .map(|part| part.trim_matches(['{', '}', '*']))
         .filter(|part| !part.is_empty() && *part != "v1")
         .collect();
-    format!("{}_{}", route.method, path.join("_"))
+    // The older spelling of a path may be a route of its own.
+    let older =
+        if route.path.starts_with("/v1/") || route.path.starts_with("/v2/") { "" } else { "unversioned_" };
+    format!("{}_{older}{}", route.method, path.join("_"))
 }
 
 fn tag(path: &str) -> &str {

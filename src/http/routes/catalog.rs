@@ -47,7 +47,8 @@ struct Tool {
     name: String,
     category: String,
     description: String,
-    /// `none`: it runs unasked; `ask`: the default permission mode asks; `always`: it is itself a question.
+    /// `none`: it runs unasked; `ask`: the default permission mode asks; `always`: it is itself a question;
+    /// `unknown`: it was not tried.
     permission_level: String,
 }
 
