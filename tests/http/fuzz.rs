@@ -14,7 +14,7 @@ use crate::support::http::HttpServer;
 
 const FUZZER: &str = "schemathesis==4.32.5";
 
-/// How long it goes on, in seconds; `AEGIS_FUZZ_SECONDS` has it go on longer.
+/// How long it goes on, in seconds; `HTTP_FUZZ_SECONDS` has it go on longer.
 const SECONDS: u64 = 30;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -26,11 +26,15 @@ async fn nothing_that_is_sent_breaks_the_door_or_its_description() {
     let server = HttpServer::start(&lab).await;
     let mut ids = Vec::new();
     for prompt in [Some("hello"), None] {
-        let body = json!({"workDir": lab.work_dir(), "prompt": prompt, "reuse": false});
+        // With a rule that has Claude Code ask about every tool, all other rules can be kept as well: none is refused.
+        let rule = json!({"tool": "*", "paths": ["/none"], "decision": "ask"});
+        let body = json!({
+            "workDir": lab.work_dir(), "prompt": prompt, "reuse": false, "permissionPolicy": [rule],
+        });
         let created = server.post("/v1/sessions", body).await.is(201);
         ids.push(created["id"].as_str().unwrap().to_owned());
     }
-    let seconds: u64 = std::env::var("AEGIS_FUZZ_SECONDS").map_or(SECONDS, |text| text.parse().unwrap());
+    let seconds: u64 = std::env::var("HTTP_FUZZ_SECONDS").map_or(SECONDS, |text| text.parse().unwrap());
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/http");
     let mut fuzzer = Command::new(python.with_file_name("st"));
     fuzzer.env_clear().current_dir(&lab.root).kill_on_drop(true).stdin(Stdio::null());
