@@ -163,6 +163,23 @@ mod tests {
     }
 
     #[test]
+    fn two_merged_are_one_that_counted_all() {
+        let counted = |all: &[u64]| {
+            let mut histogram = Histogram::default();
+            all.iter().for_each(|millis| histogram.add(*millis));
+            histogram
+        };
+        let mut merged = counted(&[]);
+        merged.merge(&counted(&[5, 900]));
+        merged.merge(&counted(&[]));
+        merged.merge(&counted(&[2, 70_000]));
+        assert_eq!(merged, counted(&[5, 900, 2, 70_000]));
+        assert_eq!((merged.min(), merged.at_most(5), merged.at_most(1000)), (Some(2), 2, 3));
+        assert_eq!(merged.mean(), Some(17_726.75));
+        assert_eq!((counted(&[]).min(), counted(&[]).mean()), (None, None));
+    }
+
+    #[test]
     fn every_duration_is_told_within_the_bound() {
         let mut millis = 0;
         while millis < u64::from(u32::MAX) {

@@ -135,3 +135,31 @@ fn real(path: &Path) -> PathBuf {
         None => path.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::domain::PolicyRule;
+
+    fn policy(rules: &[(&str, Decision)]) -> Policy {
+        Policy { rules: rules.iter().map(|(tool, decision)| PolicyRule::read(tool, *decision)).collect() }
+    }
+
+    #[rstest]
+    #[case::allowing_needs_nothing(&[], &[("Bash", Decision::Allow)], true)]
+    #[case::denying_needs_the_hook(&[], &[("Bash", Decision::Deny)], false)]
+    #[case::of_the_same_tool(&[("Bash", Decision::Ask)], &[("Bash(rm *)", Decision::Deny)], true)]
+    #[case::of_one_of_them(&[("Bash", Decision::Ask), ("Read", Decision::Deny)], &[("Read", Decision::Ask)], true)]
+    #[case::of_another(&[("Bash", Decision::Ask)], &[("Read", Decision::Deny)], false)]
+    #[case::of_all(&[("Bash", Decision::Ask)], &[("*", Decision::Deny)], false)]
+    #[case::under_all(&[("mcp__*", Decision::Ask)], &[("*", Decision::Deny)], true)]
+    fn rules_are_taken_that_claude_code_can_be_held_to(
+        #[case] launched: &[(&str, Decision)],
+        #[case] wanted: &[(&str, Decision)],
+        #[case] covered: bool,
+    ) {
+        assert_eq!(Rules::at_launch(&policy(launched)).cover(&policy(wanted)), covered);
+    }
+}
