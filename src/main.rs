@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use aegis::app::{App, Surroundings};
 use aegis::claude::launch::{SECRET_VARIABLE, SOCKET_VARIABLE};
 use aegis::cli::{self, Cli, Command, Doctoring, InitArgs, McpArgs, Place};
-use aegis::{fault, holder, mcp};
+use aegis::{fault, holder, http, mcp};
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -24,7 +24,8 @@ fn main() -> ExitCode {
         Err(error) => return cli::fail(command.as_ref(), &error),
     };
     let warnings = mcp::Warnings::default();
-    log_to_stderr(&surroundings, warnings.clone());
+    let diagnostics = http::Diagnostics::default();
+    log_to_stderr(&surroundings, warnings.clone(), diagnostics.clone());
     fault::arm(surroundings.variable(fault::VARIABLE).as_deref());
     match command {
         // These two start without a runtime: one must detach first, the other must be quick.
@@ -34,8 +35,8 @@ fn main() -> ExitCode {
         Some(Command::Init(args)) => init(surroundings, args),
         // Needs nothing that a configuration could spoil.
         Some(Command::Config(format)) => cli::config(format, &surroundings.sources),
-        None => serve_doors(surroundings, mcp, warnings),
-        Some(Command::Mcp(args)) => serve_doors(surroundings, args.or(mcp), warnings),
+        None => serve_doors(surroundings, mcp, warnings, diagnostics),
+        Some(Command::Mcp(args)) => serve_doors(surroundings, args.or(mcp), warnings, diagnostics),
         Some(verb) => match surroundings.clone().build() {
             Ok(app) => run(run_verb(verb, app, surroundings)),
             Err(error) => cli::fail(Some(&verb), &error),
@@ -43,15 +44,21 @@ fn main() -> ExitCode {
     }
 }
 
-/// Stdout belongs to answers; everything else is told on stderr, and warnings to MCP clients that ask for them.
-fn log_to_stderr(surroundings: &Surroundings, warnings: mcp::Warnings) {
+/// Stdout belongs to answers; everything else is told on stderr, and warnings to MCP clients and in
+/// the HTTP door's diagnostics.
+fn log_to_stderr(surroundings: &Surroundings, warnings: mcp::Warnings, diagnostics: http::Diagnostics) {
     let wanted = surroundings.variable("AEGIS_LOG").filter(|level| !level.is_empty());
     // rmcp tells whole requests, prompts among them; the HTTP libraries addresses, which hold tokens.
     const QUIET: &str = "rmcp=error,reqwest=error,hyper=error,hyper_util=error,rustls=error,lettre=error";
     let filter = format!("{},{QUIET}", wanted.as_deref().unwrap_or("warn"));
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new(format!("warn,{QUIET}")));
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(false).with_filter(filter);
-    tracing_subscriber::registry().with(lines).with(warnings.with_filter(LevelFilter::WARN)).init();
+    let grave = LevelFilter::WARN;
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(warnings.with_filter(grave))
+        .with(diagnostics.with_filter(grave))
+        .init();
 }
 
 fn hold() -> ExitCode {
@@ -85,12 +92,17 @@ fn init(surroundings: Surroundings, args: InitArgs) -> ExitCode {
     cli::init(args, &Place { cwd: sources.cwd, home: sources.home, program, search_path })
 }
 
-fn serve_doors(surroundings: Surroundings, args: McpArgs, warnings: mcp::Warnings) -> ExitCode {
+fn serve_doors(
+    surroundings: Surroundings,
+    args: McpArgs,
+    warnings: mcp::Warnings,
+    diagnostics: http::Diagnostics,
+) -> ExitCode {
     let app = match surroundings.build() {
         Ok(app) => app,
         Err(error) => return cli::fail(None, &error),
     };
-    run(serve::serve(app, args, warnings))
+    run(serve::serve(app, args, warnings, diagnostics))
 }
 
 async fn run_verb(verb: Command, app: App, surroundings: Surroundings) -> ExitCode {

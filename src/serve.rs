@@ -13,7 +13,7 @@ use aegis::cli::{self, Listen, McpArgs};
 use aegis::config::Config;
 use aegis::domain::{ErrorCode, OpError};
 use aegis::engine::steward;
-use aegis::http::{BindError, Hosts, HttpDoor, Settings, bind};
+use aegis::http::{BindError, Diagnostics, Hosts, HttpDoor, Settings, bind};
 use aegis::mcp::{self, McpDoor, Met, Streamable};
 use aegis::ops::Caller;
 use aegis::viewers::Windows;
@@ -25,7 +25,12 @@ use tokio_util::sync::CancellationToken;
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Serves until the MCP client leaves; without one, where HTTP is served, until the process is told to end.
-pub(crate) async fn serve(app: App, args: McpArgs, warnings: mcp::Warnings) -> ExitCode {
+pub(crate) async fn serve(
+    app: App,
+    args: McpArgs,
+    warnings: mcp::Warnings,
+    diagnostics: Diagnostics,
+) -> ExitCode {
     let set = match args.tools.unwrap_or_default() {
         cli::ToolSet::Core => mcp::ToolSet::Core,
         cli::ToolSet::Full => mcp::ToolSet::Full,
@@ -38,8 +43,7 @@ pub(crate) async fn serve(app: App, args: McpArgs, warnings: mcp::Warnings) -> E
     let http = match args.http {
         // Whoever comes over the network runs inside no session, as far as can be told.
         Some(listen) => {
-            match open_http(&app, listen, door(Caller { inside: None, ..app.caller("mcp") }), &closing).await
-            {
+            match open_http(&app, listen, door(Caller::local("mcp")), diagnostics, &closing).await {
                 Ok(http) => Http::Open(http),
                 Err(error) => Http::Refused(error),
             }
@@ -148,6 +152,7 @@ async fn open_http(
     app: &App,
     listen: Listen,
     mcp: McpDoor,
+    diagnostics: Diagnostics,
     closing: &CancellationToken,
 ) -> Result<JoinHandle<()>, OpError> {
     let config = &app.config;
@@ -173,8 +178,8 @@ async fn open_http(
         hosts: hosts.clone(),
         // A prompt of the longest kind, each byte of it escaped as JSON may, and what stands around it.
         max_body_bytes: usize::try_from(config.max_prompt_bytes).unwrap_or(usize::MAX / 4) * 2 + 64 * 1024,
-        stall_threshold_ms: config.stall_threshold_ms,
         heartbeat: Duration::from_millis(config.stream_heartbeat_ms),
+        diagnostics,
     };
     let mcp = Streamable::new(mcp, settings.max_body_bytes, closing.clone());
     let access = Arc::new(Access::new(rules(config), app.keys()?));

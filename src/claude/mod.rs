@@ -3,6 +3,7 @@
 //! Nothing here waits, writes or remembers. Each fact names the version it was seen in; what differs between
 //! versions is in [`version`].
 
+pub mod builtin;
 pub mod command;
 pub mod hook;
 pub mod keys;
@@ -14,6 +15,7 @@ pub mod prompt;
 pub mod registry;
 pub mod screen;
 pub mod settings;
+pub mod tiers;
 pub mod tools;
 pub mod transcript;
 pub mod version;

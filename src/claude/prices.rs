@@ -116,6 +116,32 @@ fn find(name: &str) -> Option<&'static Model> {
         .find(|model| name.strip_prefix(model.name).is_some_and(|rest| rest.is_empty() || dated(rest)))
 }
 
+/// A row of the table as it is told: US dollars for a million tokens.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ListPrice {
+    /// The model's name without the date.
+    pub model: &'static str,
+    /// Read uncached.
+    pub input: f64,
+    /// Written.
+    pub output: f64,
+    /// Put into the cache for five minutes.
+    pub cache_write: f64,
+    /// Read from the cache.
+    pub cache_read: f64,
+}
+
+/// Gives the table, without what long prompts cost where that differs.
+pub fn table() -> impl Iterator<Item = ListPrice> {
+    MODELS.iter().map(|Model { name, price, .. }| ListPrice {
+        model: name,
+        input: price.input,
+        output: price.output,
+        cache_write: price.cache_5m,
+        cache_read: price.cache_read,
+    })
+}
+
 /// What tokens are billed at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Billing {

@@ -96,6 +96,7 @@ impl Settings {
         // A template has its own.
         let dir = dir.or(self.template.is_none().then_some("."));
         Ok(CreateSession {
+            stall_threshold_ms: None,
             permission_policy: (!policy.is_empty()).then_some(policy),
             work_dir: dir.map(absolute).transpose()?.unwrap_or_default(),
             name: self.name,

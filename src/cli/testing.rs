@@ -31,6 +31,7 @@ pub(super) fn session(status: StatusWord) -> Session {
         error: None,
         limit: None,
         ending: None,
+        stall_threshold_ms: None,
     }
 }
 

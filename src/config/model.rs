@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::channels::{Alerting, Email, Webhook};
-use crate::domain::{PermissionMode, Policy, Secret, Topic};
+use crate::domain::{PermissionMode, Policy, Secret, Topic, USUAL_STALL_MS};
 
 /// The configuration of Aegis: `--config FILE`, else `aegis.config.json` in the working directory over
 /// `~/.aegis/config.json`; variables `AEGIS_…` override it. Relative paths count from the file's directory, `~/`
@@ -231,8 +231,7 @@ impl Default for Config {
             trusted_roots: Vec::new(),
             allowed_roots: Vec::new(),
             pass_env: Vec::new(),
-            // Five minutes: long thinking and slow commands show signs of life well before.
-            stall_threshold_ms: 5 * 60 * 1000,
+            stall_threshold_ms: USUAL_STALL_MS,
             terminal: Terminal::default(),
             permission_mode: PermissionMode::default(),
             model: None,

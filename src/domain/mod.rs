@@ -51,7 +51,7 @@ pub use pipeline::{
 pub use policy::{Decision, MOST_RULES, Policy, PolicyRule, Sameness, Verdict, sameness};
 pub use receipt::{Delivery, Outcome, Receipt, ReceiptState, Step, WhenBusy};
 pub use secret::{Secret, same};
-pub use session::{LastMessage, PermissionMode, Session, SessionSpec};
+pub use session::{LastMessage, PermissionMode, Session, SessionSpec, USUAL_STALL_MS, unusual};
 pub use stats::{
     Answers, EventStats, EventTally, FileUse, Histogram, ModelTokens, Past, Percentiles, RoleCounts,
     SessionStats, StatusStep, TalkStats, Tokens, ToolCounts,

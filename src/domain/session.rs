@@ -13,6 +13,16 @@ use super::policy::Policy;
 use super::status::{Ending, Limit, StatusWord, TurnError};
 use super::time::Timestamp;
 
+/// Silence after which a turn counts as stalled unless somebody chose otherwise, in milliseconds. Five minutes: long
+/// thinking and slow commands show signs of life well before.
+pub const USUAL_STALL_MS: u64 = 5 * 60 * 1000;
+
+/// The threshold as a session tells it: only where it is not [`USUAL_STALL_MS`].
+#[must_use]
+pub fn unusual(stall_threshold_ms: u64) -> Option<u64> {
+    (stall_threshold_ms != USUAL_STALL_MS).then_some(stall_threshold_ms)
+}
+
 /// Claude Code's permission modes, spelled as its `--permission-mode` spells them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -164,4 +174,9 @@ pub struct Session {
     /// How it ended, for status `ended`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ending: Option<Ending>,
+    /// Silence after which a turn counts as stalled, in milliseconds, where that is not [`USUAL_STALL_MS`].
+    // Not in the schema, which hosts pay for: few sessions have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub stall_threshold_ms: Option<u64>,
 }

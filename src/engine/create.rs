@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use sha2::{Digest, Sha256};
@@ -25,6 +26,12 @@ use crate::holder::launch::FirstPrompt;
 use crate::holder::{HolderError, HolderLaunch, SessionDir, process};
 use crate::store::{SessionRow, Store};
 use crate::wire::{Claimed, Request};
+
+/// The silences after which a turn may count as stalled, in milliseconds; as in the configuration.
+const STALL_THRESHOLDS: std::ops::RangeInclusive<u64> = 1000..=86_400_000;
+
+/// How long the file of a conversation that has begun may take to be there.
+const TRANSCRIPT_WITHIN: Duration = Duration::from_secs(2);
 
 /// The most directories that can be added.
 const MOST_DIRS: usize = 20;
@@ -61,12 +68,19 @@ impl Engine {
             check_worktree(name, &dir)?;
         }
         check_env(&new.env)?;
+        if new.stall_threshold_ms.is_some_and(|millis| !STALL_THRESHOLDS.contains(&millis)) {
+            let what = "stallThresholdMs must be from 1000 to 86400000";
+            return Err(OpError::new(ErrorCode::InvalidArgument, what));
+        }
         Policy { rules: new.policy.clone() }
             .check()
             .map_err(|what| OpError::new(ErrorCode::InvalidArgument, format!("permissionPolicy: {what}")))?;
         let add_dirs = self.added(&new.add_dirs)?;
         let resume = match &new.resume {
-            Some(reference) => Some(self.conversation(reference).await?),
+            Some(reference) => {
+                let (conversation, goes_on) = self.conversation(reference).await?;
+                Some((conversation, goes_on || new.fork))
+            }
             None => None,
         };
         let spec = self.spec(id, new, dir, add_dirs, resume);
@@ -139,7 +153,7 @@ impl Engine {
             parent_id: new.parent,
             settings_key: String::new(),
             worktree: new.worktree.clone(),
-            stall_threshold_ms: self.config().stall_threshold_ms,
+            stall_threshold_ms: new.stall_threshold_ms.unwrap_or(self.config().stall_threshold_ms),
             trusted: below_any(&dir, &self.config().trusted_roots),
             policy: Policy { rules: [&*new.policy, &*self.config().permission_policy.rules].concat() },
             created_at: Timestamp::now(),
@@ -150,7 +164,7 @@ impl Engine {
     }
 
     /// Finds the conversation to resume, and whether it must be copied because it goes on elsewhere.
-    async fn conversation(&self, reference: &str) -> Result<(ConversationId, bool), OpError> {
+    pub(super) async fn conversation(&self, reference: &str) -> Result<(ConversationId, bool), OpError> {
         let none = |what: String| OpError::new(ErrorCode::NoSuchConversation, what);
         let found = self.db({
             let reference = reference.trim().to_owned();
@@ -161,6 +175,13 @@ impl Engine {
             return match self.observe(&row, ANSWERS_WITHIN).await? {
                 Observed::Live(snapshot) => {
                     let last = snapshot.conversations.last().copied();
+                    // Bound at the start, but in no file before the first prompt.
+                    let written = match (&snapshot.transcript_path, &snapshot.session.last_message) {
+                        (Some(path), Some(_)) => appears(Path::new(path)).await,
+                        (Some(path), None) => Path::new(path).is_file(),
+                        (None, _) => false,
+                    };
+                    let last = last.filter(|_| written);
                     Ok((
                         last.ok_or_else(|| none(format!("session `{reference}` has no conversation yet")))?,
                         true,
@@ -388,6 +409,20 @@ pub(super) fn check_env(env: &BTreeMap<String, String>) -> Result<(), OpError> {
     }
 }
 
+/// Waits for the transcript of a conversation that has begun: its first lines come up to a second after they are told.
+async fn appears(path: &Path) -> bool {
+    let until = tokio::time::Instant::now() + TRANSCRIPT_WITHIN;
+    // Claude Code tells nobody when it has written.
+    let mut pause = tokio::time::interval(Duration::from_millis(20));
+    while !path.is_file() {
+        if tokio::time::Instant::now() > until {
+            return false;
+        }
+        pause.tick().await;
+    }
+    true
+}
+
 fn fresh_conversation() -> ConversationId {
     ConversationId::mint()
 }
@@ -429,6 +464,9 @@ fn fingerprint(new: &NewSession) -> String {
     let more = new.template.is_some() || new.memory_keys.is_some() || !new.variables.is_empty();
     if let (true, Some(parts)) = (more, whole.as_array_mut()) {
         parts.push(serde_json::json!([new.template, new.variables, new.memory_keys]));
+    }
+    if let (true, Some(parts)) = (new.fork || new.stall_threshold_ms.is_some(), whole.as_array_mut()) {
+        parts.push(serde_json::json!({ "fork": new.fork, "stall": new.stall_threshold_ms }));
     }
     digest(&whole)
 }

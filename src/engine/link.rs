@@ -7,7 +7,9 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use super::Engine;
-use crate::domain::{Confidence, ErrorCode, OpError, Session, SessionId, Source, StatusWord, Timestamp};
+use crate::domain::{
+    Confidence, ErrorCode, OpError, Session, SessionId, Source, StatusWord, Timestamp, unusual,
+};
 use crate::holder::client::ANSWERS_WITHIN;
 use crate::holder::process::ProcessId;
 use crate::holder::{HolderClient, HolderError, SessionDir};
@@ -197,6 +199,7 @@ pub(super) fn outline(row: &SessionRow, status: StatusWord) -> Session {
         error: None,
         limit: None,
         ending: None,
+        stall_threshold_ms: unusual(spec.stall_threshold_ms),
     }
 }
 

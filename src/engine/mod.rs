@@ -10,7 +10,9 @@ mod channels;
 mod close;
 mod create;
 mod cursor;
+mod family;
 mod feed;
+mod figures;
 mod find;
 mod fs_watch;
 mod health;
@@ -23,6 +25,7 @@ mod names;
 mod news;
 mod once;
 mod pipeline;
+mod policy;
 mod prepare;
 mod program;
 mod read;
@@ -54,7 +57,9 @@ use crate::holder::{self, Archive, HolderClient};
 use crate::store::{Store, StoreError};
 
 pub use changes::Changes;
+pub use family::Fork;
 pub use feed::{Fed, Feed, Mark, Newcomer, NoPlace, Place, Replay};
+pub use figures::{Figures, SessionFigures};
 pub use news::{News, NewsReader};
 pub use pipeline::{NewPipeline, NewStep, PipelineQuery};
 pub use repository::{Project, Repository};
@@ -89,6 +94,8 @@ pub struct Engine {
     links: Mutex<HashMap<SessionId, HolderClient>>,
     /// The conversation of an ended session that was read last.
     archive: Mutex<Option<(SessionId, Arc<Archive>)>>,
+    /// The figures of ended sessions, which change no more.
+    past_figures: Mutex<figures::Past>,
     started: Instant,
     /// Told whenever something is done.
     used: Notify,
@@ -110,6 +117,7 @@ impl Engine {
             aegis,
             links: Mutex::default(),
             archive: Mutex::default(),
+            past_figures: Mutex::default(),
             started: Instant::now(),
             used: Notify::new(),
             steward: AtomicU8::new(steward::NOWHERE),
@@ -125,6 +133,12 @@ impl Engine {
     /// Takes another configuration for what is created from now on. Directories stay those that it was built with.
     pub fn set_config(&self, config: Config) {
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
+
+    /// A variable of the server's environment, unless it is empty.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.environment.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// Gives memory back whenever nothing was done for a while, until the future is dropped.

@@ -40,7 +40,7 @@ impl Engine {
     }
 
     /// The figures that an ended session's holder wrote down, else what its files tell.
-    async fn past_stats(&self, row: SessionRow) -> Result<SessionStats, OpError> {
+    pub(super) async fn past_stats(&self, row: SessionRow) -> Result<SessionStats, OpError> {
         let dir = SessionDir::new(&row.session_dir);
         if let Some(stats) = fs::read(dir.stats()).ok().and_then(|json| serde_json::from_slice(&json).ok()) {
             return Ok(stats);

@@ -41,6 +41,10 @@ pub struct NewSession {
     pub memory_keys: Option<Vec<MemoryKey>>,
     /// Rules that decide on its tool calls, before those of the configuration.
     pub policy: Vec<PolicyRule>,
+    /// Silence after which a turn counts as stalled, in milliseconds; the configuration's unless given.
+    pub stall_threshold_ms: Option<u64>,
+    /// Whether what is resumed is copied even where nothing else goes on with it.
+    pub fork: bool,
     /// Whether an idle session may be taken.
     pub reuse: bool,
     /// The caller's key.

@@ -18,7 +18,7 @@ use super::guard::{self, Hosts};
 use super::listed::Listed;
 use super::route::Route;
 use super::stream::{Hub, MOST_STREAMS};
-use super::{openapi, routes};
+use super::{openapi, repeat, routes};
 use crate::access::{Access, Needs};
 use crate::ops::Aegis;
 
@@ -29,8 +29,8 @@ pub struct Settings {
     pub hosts: Hosts,
     /// The largest body that is read, in bytes.
     pub max_body_bytes: usize,
-    /// Silence after which a running turn counts as stalled, in milliseconds, as sessions are told.
-    pub stall_threshold_ms: u64,
+    /// What went wrong lately in this process.
+    pub diagnostics: super::Diagnostics,
     /// How often a stream without news shows that it lives.
     pub heartbeat: Duration,
 }
@@ -43,6 +43,7 @@ pub struct HttpDoor {
     pub(super) settings: Arc<Settings>,
     pub(super) started: Instant,
     pub(super) listed: Arc<Listed>,
+    pub(super) repeats: repeat::Repeats,
     /// Cancelled when the server is to end: streams say so and close.
     pub(super) closing: CancellationToken,
     /// The events of all sessions, for streams.
@@ -66,6 +67,7 @@ impl HttpDoor {
             settings: Arc::new(settings),
             started: Instant::now(),
             listed: Arc::default(),
+            repeats: repeat::Repeats::default(),
             closing,
             streams: Arc::new(Semaphore::new(MOST_STREAMS)),
             terminals: TaskTracker::new(),
@@ -115,16 +117,25 @@ impl HttpDoor {
         openapi::describe(&routes::all())
     }
 
+    /// Gives the method and the path of every route, for tests of the description.
+    #[must_use]
+    pub fn routes() -> Vec<(&'static str, &'static str)> {
+        routes::all().iter().map(|route| (route.method, route.path)).collect()
+    }
+
     fn add(&self, router: Router<Self>, route: Route) -> Router<Self> {
+        let once = route.mutates() && !route.keyed;
         let Route { path, needs, older, handler, answers, .. } = route;
         let tickets = answers.iter().any(|answer| answer.content == "text/event-stream");
         let gate = guard::Gate { door: self.clone(), needs, tickets };
+        let handler =
+            if once { handler.layer(from_fn_with_state(self.clone(), repeat::once)) } else { handler };
         let handler = handler.layer(from_fn_with_state(gate, guard::inner));
         let router = router.route(path, handler.clone());
         match older {
             // axum's braces, as the older spelling of a parameter tells them.
             Some(older) => {
-                let template = path.replace('{', ":").replace('}', "");
+                let template = path.replace("{*", ":").replace('{', ":").replace('}', "");
                 let handler = handler
                     .layer(from_fn(move |request, next| guard::deprecated(template.clone(), request, next)));
                 router.route(older, handler)

@@ -103,6 +103,22 @@ impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
     }
 }
 
+/// The rest of the path: a key whose slashes may be written out or percent-encoded.
+pub(super) struct Key(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Key {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let params = RawPathParams::from_request_parts(parts, state).await.map_err(|_| {
+            Refusal::invalid("the path is not UTF-8 once its percent signs are read")
+                .hint("encode the key as UTF-8")
+        })?;
+        let key = params.iter().find(|(name, _)| *name == "key").map(|(_, key)| key.to_owned());
+        key.map(Self).ok_or_else(|| Refusal::invalid("the path names no key"))
+    }
+}
+
 /// The id in the path.
 pub(super) struct Id<T>(pub(super) T);
 

@@ -9,6 +9,8 @@
 //! | `guard` | what stands before every call: host, origin, content type, token, permission |
 //! | `input`, `call` | what a call brings: its body, query, path and caller |
 //! | `refusal` | how a failure is told |
+//! | `repeat` | what a repeated call with the same `Idempotency-Key` is told |
+//! | `diagnostics` | what went wrong lately in this process |
 //! | `routes` | the handlers, a file a resource |
 //! | `listed` | the page of sessions that was told last |
 //! | `stream`, `terminal` | streams of events, and a session's terminal over a WebSocket |
@@ -18,12 +20,14 @@
 //! Aegis' own are told.
 
 mod call;
+mod diagnostics;
 mod door;
 mod guard;
 mod input;
 mod listed;
 mod openapi;
 mod refusal;
+mod repeat;
 mod route;
 mod routes;
 mod serve;
@@ -31,6 +35,7 @@ mod shape;
 mod stream;
 mod terminal;
 
+pub use diagnostics::Diagnostics;
 pub use door::{HttpDoor, Settings};
 pub use guard::Hosts;
 pub use serve::{BindError, Listening, bind};

@@ -33,6 +33,8 @@ pub(super) struct Route {
     pub(super) query: Option<SchemaOf>,
     pub(super) body: Option<SchemaOf>,
     pub(super) answers: Vec<Answer>,
+    /// Whether the operation itself knows what was asked with the same key before; else [`super::repeat`] does.
+    pub(super) keyed: bool,
     pub(super) handler: MethodRouter<HttpDoor>,
 }
 
@@ -51,6 +53,7 @@ impl Route {
             query: None,
             body: None,
             answers: Vec::new(),
+            keyed: false,
             handler: on(filter, handler),
         }
     }
@@ -61,6 +64,10 @@ impl Route {
 
     pub(super) fn post<H: Handler<T, HttpDoor>, T: 'static>(path: &'static str, handler: H) -> Self {
         Self::new("post", MethodFilter::POST, path, handler)
+    }
+
+    pub(super) fn put<H: Handler<T, HttpDoor>, T: 'static>(path: &'static str, handler: H) -> Self {
+        Self::new("put", MethodFilter::PUT, path, handler)
     }
 
     pub(super) fn delete<H: Handler<T, HttpDoor>, T: 'static>(path: &'static str, handler: H) -> Self {
@@ -102,6 +109,23 @@ impl Route {
 
     pub(super) fn body<T: JsonSchema>(mut self) -> Self {
         self.body = Some(schema::<T>);
+        self
+    }
+
+    /// The operation keeps idempotency keys by itself, for longer and across servers.
+    pub(super) fn keyed(mut self) -> Self {
+        self.keyed = true;
+        self
+    }
+
+    /// Whether a call may change something.
+    pub(super) fn mutates(&self) -> bool {
+        self.method != "get"
+    }
+
+    /// It answers with a text of this kind.
+    pub(super) fn text(mut self, status: u16, content: &'static str) -> Self {
+        self.answers.push(Answer { status, content, schema: Some(schema::<String>) });
         self
     }
 

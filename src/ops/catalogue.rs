@@ -7,6 +7,8 @@ pub enum Door {
     Mcp,
     /// A verb of the command line.
     Cli,
+    /// A route of the HTTP door.
+    Http,
 }
 
 /// One operation.
@@ -24,74 +26,86 @@ pub struct Op {
     pub doors: &'static [Door],
 }
 
-const BOTH: &[Door] = &[Door::Mcp, Door::Cli];
+const ALL: &[Door] = &[Door::Mcp, Door::Cli, Door::Http];
+
+const MCP_CLI: &[Door] = &[Door::Mcp, Door::Cli];
+
+const CLI_HTTP: &[Door] = &[Door::Cli, Door::Http];
 
 const CLI: &[Door] = &[Door::Cli];
 
+const HTTP: &[Door] = &[Door::Http];
+
 /// Every operation.
 pub const OPS: &[Op] = &[
-    Op { name: "create_session", verb: Some("create"), read_only: false, not_to_oneself: false, doors: BOTH },
+    Op { name: "create_session", verb: Some("create"), read_only: false, not_to_oneself: false, doors: ALL },
     Op {
         name: "batch_create_sessions",
         verb: Some("batch"),
         read_only: false,
         not_to_oneself: false,
-        doors: BOTH,
+        doors: ALL,
     },
-    Op { name: "list_sessions", verb: Some("list"), read_only: true, not_to_oneself: false, doors: BOTH },
-    Op { name: "get_status", verb: Some("show"), read_only: true, not_to_oneself: false, doors: BOTH },
-    Op { name: "wait_for_session", verb: Some("wait"), read_only: true, not_to_oneself: false, doors: BOTH },
-    Op { name: "send_message", verb: Some("send"), read_only: false, not_to_oneself: true, doors: BOTH },
-    Op { name: "send_command", verb: Some("command"), read_only: false, not_to_oneself: true, doors: BOTH },
-    Op { name: "send_bash", verb: Some("bash"), read_only: false, not_to_oneself: true, doors: BOTH },
+    Op { name: "list_sessions", verb: Some("list"), read_only: true, not_to_oneself: false, doors: ALL },
+    Op { name: "get_status", verb: Some("show"), read_only: true, not_to_oneself: false, doors: ALL },
+    Op {
+        name: "wait_for_session",
+        verb: Some("wait"),
+        read_only: true,
+        not_to_oneself: false,
+        doors: MCP_CLI,
+    },
+    Op { name: "send_message", verb: Some("send"), read_only: false, not_to_oneself: true, doors: ALL },
+    Op { name: "send_command", verb: Some("command"), read_only: false, not_to_oneself: true, doors: ALL },
+    Op { name: "send_bash", verb: Some("bash"), read_only: false, not_to_oneself: true, doors: ALL },
     Op {
         name: "approve_permission",
         verb: Some("approve"),
         read_only: false,
         not_to_oneself: true,
-        doors: BOTH,
+        doors: ALL,
     },
     Op {
         name: "reject_permission",
         verb: Some("reject"),
         read_only: false,
         not_to_oneself: true,
-        doors: BOTH,
+        doors: ALL,
     },
     Op {
         name: "interrupt_session",
         verb: Some("interrupt"),
         read_only: false,
         not_to_oneself: true,
-        doors: BOTH,
+        doors: ALL,
     },
-    Op { name: "escape_session", verb: Some("escape"), read_only: false, not_to_oneself: true, doors: BOTH },
-    Op { name: "kill_session", verb: Some("kill"), read_only: false, not_to_oneself: true, doors: BOTH },
-    Op { name: "get_transcript", verb: Some("read"), read_only: true, not_to_oneself: false, doors: BOTH },
-    Op { name: "capture_pane", verb: Some("pane"), read_only: true, not_to_oneself: false, doors: BOTH },
+    Op { name: "escape_session", verb: Some("escape"), read_only: false, not_to_oneself: true, doors: ALL },
+    Op { name: "kill_session", verb: Some("kill"), read_only: false, not_to_oneself: true, doors: ALL },
+    Op { name: "get_transcript", verb: Some("read"), read_only: true, not_to_oneself: false, doors: ALL },
+    Op { name: "capture_pane", verb: Some("pane"), read_only: true, not_to_oneself: false, doors: ALL },
     Op {
         name: "get_session_summary",
         verb: Some("summary"),
         read_only: true,
         not_to_oneself: false,
-        doors: BOTH,
+        doors: ALL,
     },
     Op {
         name: "get_session_metrics",
         verb: Some("metrics"),
         read_only: true,
         not_to_oneself: false,
-        doors: BOTH,
+        doors: ALL,
     },
     Op {
         name: "get_session_latency",
         verb: Some("latency"),
         read_only: true,
         not_to_oneself: false,
-        doors: BOTH,
+        doors: ALL,
     },
-    Op { name: "get_swarm", verb: Some("swarm"), read_only: true, not_to_oneself: false, doors: BOTH },
-    Op { name: "server_health", verb: Some("health"), read_only: true, not_to_oneself: false, doors: BOTH },
+    Op { name: "get_swarm", verb: Some("swarm"), read_only: true, not_to_oneself: false, doors: ALL },
+    Op { name: "server_health", verb: Some("health"), read_only: true, not_to_oneself: false, doors: ALL },
     Op { name: "explain", verb: Some("explain"), read_only: true, not_to_oneself: false, doors: CLI },
     Op { name: "attach", verb: Some("attach"), read_only: false, not_to_oneself: true, doors: CLI },
     Op {
@@ -99,73 +113,79 @@ pub const OPS: &[Op] = &[
         verb: Some("pipeline create"),
         read_only: false,
         not_to_oneself: false,
-        doors: BOTH,
+        doors: ALL,
     },
     Op {
         name: "list_pipelines",
         verb: Some("pipeline list"),
         read_only: true,
         not_to_oneself: false,
-        doors: BOTH,
+        doors: ALL,
     },
     Op {
         name: "get_pipeline",
         verb: Some("pipeline show"),
         read_only: true,
         not_to_oneself: false,
-        doors: CLI,
+        doors: CLI_HTTP,
     },
     Op {
         name: "cancel_pipeline",
         verb: Some("pipeline cancel"),
         read_only: false,
         not_to_oneself: true,
-        doors: CLI,
+        doors: CLI_HTTP,
     },
-    Op { name: "state_set", verb: Some("state set"), read_only: false, not_to_oneself: false, doors: BOTH },
-    Op { name: "state_get", verb: Some("state get"), read_only: true, not_to_oneself: false, doors: BOTH },
+    Op { name: "state_set", verb: Some("state set"), read_only: false, not_to_oneself: false, doors: ALL },
+    Op { name: "state_get", verb: Some("state get"), read_only: true, not_to_oneself: false, doors: ALL },
     Op {
         name: "state_delete",
         verb: Some("state delete"),
         read_only: false,
         not_to_oneself: false,
-        doors: BOTH,
+        doors: ALL,
     },
-    Op { name: "state_list", verb: Some("state list"), read_only: true, not_to_oneself: false, doors: CLI },
+    Op {
+        name: "state_list",
+        verb: Some("state list"),
+        read_only: true,
+        not_to_oneself: false,
+        doors: CLI_HTTP,
+    },
     Op {
         name: "create_template",
         verb: Some("template create"),
         read_only: false,
         not_to_oneself: false,
-        doors: CLI,
+        doors: CLI_HTTP,
     },
     Op {
         name: "list_templates",
         verb: Some("template list"),
         read_only: true,
         not_to_oneself: false,
-        doors: CLI,
+        doors: CLI_HTTP,
     },
     Op {
         name: "get_template",
         verb: Some("template show"),
         read_only: true,
         not_to_oneself: false,
-        doors: CLI,
+        doors: CLI_HTTP,
     },
     Op {
         name: "update_template",
         verb: Some("template update"),
         read_only: false,
         not_to_oneself: false,
-        doors: CLI,
+        doors: CLI_HTTP,
     },
     Op {
         name: "delete_template",
         verb: Some("template delete"),
         read_only: false,
         not_to_oneself: false,
-        doors: CLI,
+        doors: CLI_HTTP,
     },
     Op {
         name: "list_channels",
@@ -244,4 +264,12 @@ pub const OPS: &[Op] = &[
         not_to_oneself: false,
         doors: CLI,
     },
+    Op { name: "spawn_session", verb: None, read_only: false, not_to_oneself: false, doors: HTTP },
+    Op { name: "fork_session", verb: None, read_only: false, not_to_oneself: false, doors: HTTP },
+    Op { name: "list_children", verb: None, read_only: true, not_to_oneself: false, doors: HTTP },
+    Op { name: "get_policy", verb: None, read_only: true, not_to_oneself: false, doors: HTTP },
+    Op { name: "set_policy", verb: None, read_only: false, not_to_oneself: true, doors: HTTP },
+    Op { name: "get_figures", verb: None, read_only: true, not_to_oneself: false, doors: HTTP },
+    Op { name: "route_task", verb: None, read_only: true, not_to_oneself: false, doors: HTTP },
+    Op { name: "model_tiers", verb: None, read_only: true, not_to_oneself: false, doors: HTTP },
 ];

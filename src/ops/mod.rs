@@ -10,11 +10,15 @@ mod batch;
 mod catalogue;
 mod channels;
 mod chat;
+mod family;
+mod figures;
 mod key;
 mod live;
 mod memory;
 mod pipeline;
+mod policy;
 mod prompt;
+mod route;
 mod schema;
 mod screenshot;
 mod server;
@@ -46,11 +50,15 @@ pub use channels::{
     RefusalView, Retried, RetryDeliveries,
 };
 pub use chat::ChatSessions;
+pub use family::{ForkSession, SpawnSession};
+pub use figures::{Figures, SessionFigures};
 pub use key::{CreateKey, KeyDeleted, KeyList, KeyMade, KeyRef, ListKeys, RotateKey};
 pub use live::{AnswerAsk, HookCall};
 pub use memory::{ListState, SetState, StateDeleted, StateList, StateRef};
 pub use pipeline::{CreatePipeline, ListPipelines, PipelineList, PipelineRef, PipelineStep};
+pub use policy::SetPolicy;
 pub use prompt::{AnswerValue, SendLine, SendMessage};
+pub use route::{ModelTiers, RouteTask, TaskRoute};
 pub use screenshot::{Screenshot, ScreenshotTaken};
 pub use server::{ClaudeHealth, ServerHealth, ServerHealthRequest, StewardPlace, StoreHealth};
 pub use session::{
@@ -62,7 +70,7 @@ pub use stats::{
 };
 pub use swarm::{GetSwarm, Swarm, SwarmAgent, SwarmProcess, Teammate};
 pub use template::{CreateTemplate, ListTemplates, TemplateList, TemplateRef, TemplateView, UpdateTemplate};
-pub use watch::{CapturePane, Explanation, GetTranscript, ScreenPane, WaitForSession, Waited, Woke};
+pub use watch::{CapturePane, Counted, Explanation, GetTranscript, ScreenPane, WaitForSession, Waited, Woke};
 
 /// Who calls.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -67,6 +67,10 @@ pub struct CreateSession {
     #[serde(default)]
     #[schemars(length(min = 1, max = 200))]
     pub idempotency_key: Option<String>,
+    /// Silence after which a turn counts as stalled, in milliseconds.
+    // Doors give it whose callers pay for no schema.
+    #[serde(skip)]
+    pub stall_threshold_ms: Option<u64>,
 }
 
 /// The session that was started or taken.
@@ -300,6 +304,8 @@ fn new_session(req: CreateSession, caller: &Caller) -> Result<NewSession, OpErro
         variables: req.template_variables.unwrap_or_default(),
         memory_keys: req.memory_keys.as_deref().map(MemoryKey::read_all).transpose()?,
         policy: req.permission_policy.unwrap_or_default(),
+        stall_threshold_ms: req.stall_threshold_ms,
+        fork: false,
         reuse: req.reuse.unwrap_or(true),
         idempotency_key: req.idempotency_key,
         by: caller.surface.clone(),

@@ -319,7 +319,7 @@ fn summary(session: Session, stats: SessionStats, messages: Vec<Tail>, now: Time
     }
 }
 
-fn metrics(session: &Session, stats: &SessionStats, now: Timestamp) -> SessionMetrics {
+pub(super) fn metrics(session: &Session, stats: &SessionStats, now: Timestamp) -> SessionMetrics {
     let SessionStats { events, talk } = stats;
     let costs: Vec<_> = talk.models.iter().map(|(model, used)| prices::cost(model, used)).collect();
     let models = talk.models.iter().zip(&costs).map(|((model, used), cost)| ModelUse {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Aegis, Caller, SessionRef};
 use crate::access::Permission;
 use crate::domain::{
-    ErrorCode, Event, Evidence, MessagePage, MessageQuery, OpError, Role, Session, StatusWord,
+    ErrorCode, Event, Evidence, Message, MessagePage, MessageQuery, OpError, Role, Session, StatusWord,
 };
 use crate::engine::{Attachment, WaitQuery, Woken};
 
@@ -84,6 +84,15 @@ pub struct GetTranscript {
     #[serde(default)]
     #[schemars(range(min = 1, max = 1000000))]
     pub max_chars: Option<u32>,
+}
+
+/// Some messages, and how many there are in all.
+#[derive(Clone, Debug)]
+pub struct Counted {
+    /// Oldest first.
+    pub messages: Vec<Message>,
+    /// How many there are of the role that was asked for.
+    pub total: u64,
 }
 
 /// Reads a session's screen.
@@ -205,6 +214,69 @@ impl Aegis {
             max_each: None,
         };
         self.engine.messages(&self.seen(caller, &req.session_id).await?, query).await
+    }
+
+    /// Reads so many messages from the beginning, after passing over some, and counts them all. With a role every
+    /// message of it is passed, so that late pages of long conversations take their time; cursors do not.
+    ///
+    /// # Errors
+    ///
+    /// As [`Aegis::get_transcript`].
+    pub async fn read_from(
+        &self,
+        caller: &Caller,
+        session: &str,
+        role: Option<Role>,
+        skip: u64,
+        limit: u64,
+    ) -> Result<Counted, OpError> {
+        let id = self.engine.resolve_seen(session, caller.confined()).await?.to_string();
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let all =
+            MessageQuery { role, include_thinking: true, max_chars: 1_000_000, ..MessageQuery::default() };
+        let Some(role) = role else {
+            // Ids count every message.
+            let last = self
+                .engine
+                .messages(&id, MessageQuery { limit: 1, max_each: Some(1), ..all.clone() })
+                .await?;
+            let total = last.newest_id.unwrap_or(0);
+            if skip >= total {
+                return Ok(Counted { messages: Vec::new(), total });
+            }
+            let found =
+                self.engine.messages(&id, MessageQuery { after_id: Some(skip), limit, ..all }).await?;
+            return Ok(Counted { messages: found.messages, total });
+        };
+        let (mut total, mut first, mut after) = (0, None, 0);
+        loop {
+            let look = MessageQuery {
+                after_id: Some(after),
+                limit: 1000,
+                max_each: Some(1),
+                role: Some(role),
+                ..all.clone()
+            };
+            let passed = self.engine.messages(&id, look).await?;
+            let count = passed.messages.len() as u64;
+            if first.is_none() && total + count > skip {
+                let at = usize::try_from(skip.saturating_sub(total)).unwrap_or(usize::MAX);
+                first = passed.messages.get(at).map(|message| message.id);
+            }
+            total += count;
+            match passed.newest_id {
+                Some(newest) if passed.has_more => after = newest,
+                _ => break,
+            }
+        }
+        let messages = match first {
+            Some(first) => {
+                let from = MessageQuery { after_id: Some(first.saturating_sub(1)), limit, ..all };
+                self.engine.messages(&id, from).await?.messages
+            }
+            None => Vec::new(),
+        };
+        Ok(Counted { messages, total })
     }
 
     /// Reads a session's screen.

@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use crate::domain::{
     Answer, AskId, ConversationId, Delivery, Ending, Epoch, Event, Evidence, MessageQuery, PermissionMode,
-    Position, Receipt, ReceiptId, Session, SessionId, WhenBusy,
+    Policy, Position, Receipt, ReceiptId, Session, SessionId, WhenBusy,
 };
 
 pub use frame::{
@@ -163,6 +163,13 @@ pub enum Request {
     Messages(MessageQuery),
     /// The figures. Answered with [`SessionStats`](crate::domain::SessionStats).
     Stats,
+    /// Tells the rules that decide on tool calls, or puts others in their place. Answered with a [`Policy`].
+    Policy {
+        /// The rules from now on; none to leave them.
+        rules: Option<Policy>,
+        /// Which surface asks.
+        by: String,
+    },
     /// Reads the screen. Answered with a [`Pane`].
     Pane {
         /// With colours, as escape sequences.

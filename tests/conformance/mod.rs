@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use aegis::access::Access;
-use aegis::http::{Hosts, HttpDoor, Settings, bind};
+use aegis::access::{Access, Rules};
+use aegis::http::{Diagnostics, Hosts, HttpDoor, Settings, bind};
 use aegis::mcp::{McpDoor, Streamable, ToolSet};
 use aegis::ops::Caller;
 use rstest::rstest;
@@ -73,12 +73,17 @@ async fn the_suite_finds_nothing_wrong(#[case] requirements: &str) {
     let settings = Settings {
         hosts: Hosts::new(addr, []),
         max_body_bytes: MOST_BYTES,
-        stall_threshold_ms: 300_000,
+        diagnostics: Diagnostics::default(),
         heartbeat: Duration::from_secs(30),
     };
-    let door = McpDoor::new(app.aegis(), Caller { surface: "mcp".into(), inside: None }, ToolSet::Full);
+    let door = McpDoor::new(app.aegis(), Caller::local("mcp"), ToolSet::Full);
     let service = Streamable::of(move || Fixture(door.clone()), MOST_BYTES, closing.clone());
-    let door = HttpDoor::new(app.aegis(), Arc::new(Access::new(None)), settings, closing.clone());
+    let door = HttpDoor::new(
+        app.aegis(),
+        Arc::new(Access::new(Rules::default(), app.keys().unwrap())),
+        settings,
+        closing.clone(),
+    );
     let router = door.mount("/mcp", service).router();
     let serving = tokio::spawn(listening.serve(router, closing.clone()));
 

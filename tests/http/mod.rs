@@ -2,13 +2,18 @@
 
 mod attacks;
 mod audit;
+mod calls;
+mod clients;
 mod config;
+mod fuzz;
 mod guard;
 mod hooks;
 mod keys;
 mod life;
 mod mcp;
 mod owners;
+mod reading;
+mod readme;
 mod screenshot;
 mod sessions;
 mod streams;

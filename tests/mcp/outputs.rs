@@ -86,6 +86,7 @@ fn session(full: bool) -> Session {
         error: full.then(|| TurnError { kind: ErrorKind::Overloaded, message: "529".into() }),
         limit: full.then(|| Limit { resets_at: Some(at()), message: "limit".into() }),
         ending: full.then(ending),
+        stall_threshold_ms: full.then_some(1000),
     }
 }
 

@@ -15,5 +15,6 @@ mod startup;
 mod statuses;
 mod story;
 mod survival;
+mod tools;
 mod turns;
 mod worktrees;

@@ -2,4 +2,5 @@
 
 mod config;
 mod event;
+mod openapi;
 mod tools;

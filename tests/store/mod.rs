@@ -53,6 +53,7 @@ fn last(row: &SessionRow, code: i32) -> Session {
             by: None,
             detail: None,
         }),
+        stall_threshold_ms: None,
     }
 }
 

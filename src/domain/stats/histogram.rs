@@ -58,6 +58,40 @@ impl Histogram {
         self.sum
     }
 
+    /// Counts all that another has counted, too.
+    pub fn merge(&mut self, other: &Self) {
+        if other.count == 0 {
+            return;
+        }
+        self.min = if self.count == 0 { other.min } else { self.min.min(other.min) };
+        self.max = self.max.max(other.max);
+        self.count += other.count;
+        self.sum = self.sum.saturating_add(other.sum);
+        for (bucket, count) in &other.buckets {
+            *self.buckets.entry(*bucket).or_default() += count;
+        }
+    }
+
+    /// The shortest duration, in milliseconds.
+    #[must_use]
+    pub fn min(&self) -> Option<u64> {
+        (self.count > 0).then_some(self.min)
+    }
+
+    /// The mean, in milliseconds.
+    #[must_use]
+    pub fn mean(&self) -> Option<f64> {
+        // Exact up to 2^53 ms, 285,000 years.
+        #[expect(clippy::cast_precision_loss, reason = "see above")]
+        (self.count > 0).then(|| self.sum as f64 / self.count as f64)
+    }
+
+    /// How many took at most so many milliseconds; a bucket that the bound cuts counts by its middle.
+    #[must_use]
+    pub fn at_most(&self, millis: u64) -> u64 {
+        self.buckets.iter().filter(|(at, _)| middle(**at) <= millis).map(|(_, count)| count).sum()
+    }
+
     /// How many were counted.
     #[must_use]
     pub fn count(&self) -> u64 {
@@ -126,6 +160,23 @@ mod tests {
         assert_eq!((one.p50, one.p99, one.max), (Some(123_457), Some(123_457), Some(123_457)));
         assert_eq!(of([]), Percentiles::default());
         assert_eq!(of([0]).p50, Some(0));
+    }
+
+    #[test]
+    fn two_merged_are_one_that_counted_all() {
+        let counted = |all: &[u64]| {
+            let mut histogram = Histogram::default();
+            all.iter().for_each(|millis| histogram.add(*millis));
+            histogram
+        };
+        let mut merged = counted(&[]);
+        merged.merge(&counted(&[5, 900]));
+        merged.merge(&counted(&[]));
+        merged.merge(&counted(&[2, 70_000]));
+        assert_eq!(merged, counted(&[5, 900, 2, 70_000]));
+        assert_eq!((merged.min(), merged.at_most(5), merged.at_most(1000)), (Some(2), 2, 3));
+        assert_eq!(merged.mean(), Some(17_726.75));
+        assert_eq!((counted(&[]).min(), counted(&[]).mean()), (None, None));
     }
 
     #[test]

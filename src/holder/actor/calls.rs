@@ -10,7 +10,7 @@ use super::keying::Choice;
 use super::{Actor, ReplyTo};
 use crate::domain::{
     Action, Answer, AskKind, AskVia, Delivery, EventData, How, Position, Receipt, ReceiptState, Session,
-    SessionStats, SessionStatus, StatusWord, Timestamp, WhenBusy,
+    SessionStats, SessionStatus, StatusWord, Timestamp, WhenBusy, unusual,
 };
 use crate::holder::process::ProcessId;
 use crate::wire::{Claimed, Events, Pane, Refusal, RefusalCode, Request, Snapshot};
@@ -89,6 +89,7 @@ impl Actor {
                 let stats = self.stats();
                 self.reply(to, &stats);
             }
+            Request::Policy { rules, by } => self.on_policy(to, rules, &by),
             Request::Hook { secret, event, payload, called } => {
                 self.hook_called = called;
                 self.on_hook(to, &secret, &event, payload);
@@ -199,6 +200,8 @@ impl Actor {
             && self.asks.open().is_empty()
             && !self.receipts.any_on_the_way()
             && self.kill.is_none()
+            // Whoever creates a session names its rules, and these are others.
+            && !self.rules.changed
             && !leased;
         if !free {
             let what = "the session is not idle, or was just taken";
@@ -290,6 +293,7 @@ impl Actor {
             error: if let SessionStatus::Error(error) = status { Some(error.clone()) } else { None },
             limit: if let SessionStatus::RateLimited(limit) = status { Some(limit.clone()) } else { None },
             ending: if let SessionStatus::Ended(ending) = status { Some(ending.clone()) } else { None },
+            stall_threshold_ms: unusual(spec.stall_threshold_ms),
         }
     }
 }

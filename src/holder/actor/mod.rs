@@ -139,6 +139,8 @@ pub(in crate::holder) struct Actor {
     shell_at_hand: Option<ReceiptId>,
     /// When an idle session was taken for new work.
     leased_at: Option<Instant>,
+    /// What became of the policy.
+    rules: policy::Rules,
     /// What the events tell in numbers.
     tally: EventTally,
     /// When the hook that is being taken was started, in milliseconds of the monotonic clock.
@@ -201,6 +203,7 @@ impl Actor {
             commands: VecDeque::new(),
             shell_at_hand: None,
             leased_at: None,
+            rules: policy::Rules::at_launch(&launch.spec.policy),
             tally: EventTally::default(),
             hook_called: None,
             clock: now,

@@ -10,9 +10,10 @@ use super::asks::{describe, hash, hook_ask};
 use super::{Actor, ReplyTo};
 use crate::claude::hook::{Agent, Before, ToolCall, allow, before_tool, deny};
 use crate::domain::{
-    Ask, AskKind, Decision, EventData, How, MOST_RULES, Resolution, Sameness, Source, Timestamp, Verdict,
-    sameness,
+    Ask, AskKind, Decision, EventData, How, MOST_RULES, Policy, Resolution, Sameness, Source, Timestamp,
+    Verdict, sameness,
 };
+use crate::wire::{Refusal, RefusalCode};
 
 /// Who an ask was settled by that a rule decided.
 pub(super) const BY: &str = "policy";
@@ -29,7 +30,53 @@ struct Rule {
     text: String,
 }
 
+/// What became of the session's rules since its launch.
+#[derive(Debug)]
+pub(super) struct Rules {
+    /// The tools for which Claude Code asks before each call, as its settings file says. It never reads that again.
+    guarded: Option<String>,
+    /// Whether the rules are not those that the session was created with.
+    pub(super) changed: bool,
+}
+
+impl Rules {
+    pub(super) fn at_launch(policy: &Policy) -> Self {
+        Self { guarded: policy.guarded(), changed: false }
+    }
+
+    /// Whether Claude Code asks wherever these rules may deny what it would not ask about.
+    fn cover(&self, policy: &Policy) -> bool {
+        match (policy.guarded().as_deref(), self.guarded.as_deref()) {
+            (None, _) | (_, Some("*")) => true,
+            (Some(_), None) | (Some("*"), _) => false,
+            (Some(wanted), Some(had)) => wanted.split('|').all(|tool| had.split('|').any(|one| one == tool)),
+        }
+    }
+}
+
 impl Actor {
+    /// Tells the rules, or puts others in their place if they can be kept.
+    pub(super) fn on_policy(&mut self, to: ReplyTo, rules: Option<Policy>, by: &str) {
+        if let Some(policy) = rules
+            && policy != self.launch.spec.policy
+        {
+            if self.is_over() || self.kill.is_some() {
+                return self.refuse(to, Refusal::new(RefusalCode::SessionEnded, "the session has ended"));
+            }
+            if !self.rules.cover(&policy) {
+                let what = "these rules deny or ask about tools that Claude Code was not told to ask about when \
+                            the session was launched, and it reads that only then";
+                return self.refuse(to, Refusal::new(RefusalCode::Unsupported, what));
+            }
+            let what = format!("the permission policy was replaced by {by}: {} rules", policy.rules.len());
+            self.note(Source::Aegis, Timestamp::now(), what, None);
+            self.launch.spec.policy = policy;
+            self.rules.changed = true;
+        }
+        let policy = self.launch.spec.policy.clone();
+        self.reply(to, &policy);
+    }
+
     /// What the policy says about a call. Questions and plans are for somebody, whatever the rules say.
     pub(super) fn verdict(&self, tool: &str, input: &Value) -> Option<Verdict> {
         self.launch.spec.policy.decide(tool, input, &self.base(), real)
@@ -142,5 +189,33 @@ fn real(path: &Path) -> PathBuf {
         Some((real, rest)) if rest.as_os_str().is_empty() => real,
         Some((real, rest)) => real.join(rest),
         None => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::domain::PolicyRule;
+
+    fn policy(rules: &[(&str, Decision)]) -> Policy {
+        Policy { rules: rules.iter().map(|(tool, decision)| PolicyRule::read(tool, *decision)).collect() }
+    }
+
+    #[rstest]
+    #[case::allowing_needs_nothing(&[], &[("Bash", Decision::Allow)], true)]
+    #[case::denying_needs_the_hook(&[], &[("Bash", Decision::Deny)], false)]
+    #[case::of_the_same_tool(&[("Bash", Decision::Ask)], &[("Bash(rm *)", Decision::Deny)], true)]
+    #[case::of_one_of_them(&[("Bash", Decision::Ask), ("Read", Decision::Deny)], &[("Read", Decision::Ask)], true)]
+    #[case::of_another(&[("Bash", Decision::Ask)], &[("Read", Decision::Deny)], false)]
+    #[case::of_all(&[("Bash", Decision::Ask)], &[("*", Decision::Deny)], false)]
+    #[case::under_all(&[("mcp__*", Decision::Ask)], &[("*", Decision::Deny)], true)]
+    fn rules_are_taken_that_claude_code_can_be_held_to(
+        #[case] launched: &[(&str, Decision)],
+        #[case] wanted: &[(&str, Decision)],
+        #[case] covered: bool,
+    ) {
+        assert_eq!(Rules::at_launch(&policy(launched)).cover(&policy(wanted)), covered);
     }
 }

@@ -55,7 +55,9 @@ pub(super) fn describe(routes: &[Route]) -> Value {
             // Without a configured token none is needed.
             _ => json!([{ "bearer": [] }, {}]),
         };
-        if let Some(path) = paths.entry(route.path).or_insert_with(|| json!({})).as_object_mut() {
+        if let Some(path) =
+            paths.entry(route.path.replace("{*", "{")).or_insert_with(|| json!({})).as_object_mut()
+        {
             path.insert(route.method.into(), operation);
         }
     }
@@ -88,7 +90,10 @@ fn operation_id(route: &Route) -> String {
         .map(|part| part.trim_matches(['{', '}', '*']))
         .filter(|part| !part.is_empty() && *part != "v1")
         .collect();
-    format!("{}_{}", route.method, path.join("_"))
+    // The older spelling of a path may be a route of its own.
+    let older =
+        if route.path.starts_with("/v1/") || route.path.starts_with("/v2/") { "" } else { "unversioned_" };
+    format!("{}_{older}{}", route.method, path.join("_"))
 }
 
 fn tag(path: &str) -> &str {

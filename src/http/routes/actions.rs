@@ -21,7 +21,7 @@ use crate::ops::{AnswerValue, ApprovePermission, RejectPermission, SendLine, Sen
 
 pub(super) fn routes() -> Vec<Route> {
     let send = |path, handler| {
-        Route::post(path, handler).needs(Permission::Send).body::<Prompt>().gives::<Sent>(200)
+        Route::post(path, handler).needs(Permission::Send).body::<Prompt>().gives::<Sent>(200).keyed()
     };
     vec![
         send("/v1/sessions/{id}/send", send_prompt)
@@ -32,12 +32,14 @@ pub(super) fn routes() -> Vec<Route> {
             .says("Types a slash command.")
             .needs(Permission::Send)
             .body::<Line>()
-            .gives::<Sent>(200),
+            .gives::<Sent>(200)
+            .keyed(),
         Route::post("/v1/sessions/{id}/bash", bash)
             .says("Runs a shell line in the session's directory, and tells what it prints within 10 s.")
             .needs(Permission::Send)
             .body::<Line>()
-            .gives::<Sent>(200),
+            .gives::<Sent>(200)
+            .keyed(),
         Route::post("/v1/sessions/{id}/approve", approve)
             .says("Approves what waits; with several open, the one that is named.")
             .needs(Permission::Approve)
@@ -52,7 +54,8 @@ pub(super) fn routes() -> Vec<Route> {
             .says("Answers a question that is open.")
             .needs(Permission::Send)
             .body::<QuestionAnswer>()
-            .gives::<Sent>(200),
+            .gives::<Sent>(200)
+            .keyed(),
         Route::post("/v1/sessions/{id}/interrupt", interrupt)
             .says("Stops the turn; tells when it has stopped.")
             .needs(Permission::Send)

@@ -3,11 +3,24 @@
 mod actions;
 mod audit;
 mod auth;
+mod batch;
+mod catalog;
+mod family;
+mod figures;
+mod handshake;
 mod hooks;
+mod memory;
+mod overview;
+mod pipelines;
+mod policy;
+mod reading;
 mod screenshot;
 mod server;
 mod sessions;
 mod streams;
+mod surroundings;
+mod templates;
+mod totals;
 
 use super::refusal::Refusal;
 use super::route::Route;
@@ -24,6 +37,19 @@ pub(super) fn all() -> Vec<Route> {
         hooks::routes(),
         screenshot::routes(),
         streams::routes(),
+        handshake::routes(),
+        overview::routes(),
+        batch::routes(),
+        reading::routes(),
+        figures::routes(),
+        family::routes(),
+        policy::routes(),
+        catalog::routes(),
+        memory::routes(),
+        templates::routes(),
+        pipelines::routes(),
+        surroundings::routes(),
+        totals::routes(),
     ]
     .concat()
 }

@@ -9,6 +9,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::access::Permission;
 use crate::domain::{PolicyRule, Session, SessionId, StatusWord};
@@ -27,7 +28,8 @@ pub(super) fn routes() -> Vec<Route> {
             .needs(Permission::Create)
             .body::<NewSession>()
             .gives::<Created>(201)
-            .gives::<Created>(200),
+            .gives::<Created>(200)
+            .keyed(),
         Route::get("/v1/sessions", list)
             .says("Lists live sessions, newest first; ended ones if asked for by status.")
             .only()
@@ -62,7 +64,7 @@ pub(super) fn routes() -> Vec<Route> {
 /// A new session.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct NewSession {
+pub(super) struct NewSession {
     /// The directory it works in; may be left out where a template has one.
     #[serde(default, alias = "work_dir")]
     work_dir: String,
@@ -113,6 +115,13 @@ struct NewSession {
     /// Rules that decide on its tool calls.
     #[serde(default)]
     permission_policy: Option<Vec<PolicyRule>>,
+    /// Silence after which a turn counts as stalled, in milliseconds.
+    #[serde(default)]
+    #[schemars(range(min = 1000, max = 86_400_000))]
+    stall_threshold_ms: Option<u64>,
+    /// Read and ignored: no session is ended for its age.
+    #[serde(default)]
+    max_session_age_ms: Option<Value>,
     /// Whether an idle session may be taken. Default true.
     #[serde(default)]
     reuse: Option<bool>,
@@ -122,7 +131,8 @@ struct NewSession {
 }
 
 impl NewSession {
-    fn request(self, key: Option<String>) -> Result<(CreateSession, Option<SessionId>), Refusal> {
+    pub(super) fn request(self, key: Option<String>) -> Result<(CreateSession, Option<SessionId>), Refusal> {
+        let _ = self.max_session_age_ms;
         let mode = self.permission_mode.or_else(|| {
             let mode = if self.auto_approve? { "bypassPermissions" } else { "default" };
             Some(mode.into())
@@ -142,6 +152,7 @@ impl NewSession {
             template_variables: self.template_variables,
             memory_keys: self.memory_keys,
             permission_policy: self.permission_policy,
+            stall_threshold_ms: self.stall_threshold_ms,
             reuse: self.reuse,
             idempotency_key: self.idempotency_key.or(key),
         };
@@ -160,7 +171,7 @@ async fn create(
     caller.inside = parent.or(caller.inside);
     let created = door.aegis.create_session(&caller, request).await?;
     let status = if created.reused { StatusCode::OK } else { StatusCode::CREATED };
-    Ok((status, Json(Created::of(created, door.settings.stall_threshold_ms))))
+    Ok((status, Json(Created::of(created))))
 }
 
 /// Which sessions to list.
@@ -195,9 +206,8 @@ async fn list(State(door): State<HttpDoor>, call: Call, Query(query): Query<List
         && query.offset.is_none()
         && let Some(sessions) = door.aegis.glance(&call.caller)
     {
-        let stall = door.settings.stall_threshold_ms;
         let body = door.listed.page(sessions, (page, limit), |sessions| {
-            let shown = shown(sessions.iter().map(|session| (**session).clone()), stall, page, None, limit);
+            let shown = shown(sessions.iter().map(|session| (**session).clone()), page, None, limit);
             Bytes::from(serde_json::to_vec(&shown).unwrap_or_default())
         });
         return Ok(([(header::CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response());
@@ -206,34 +216,31 @@ async fn list(State(door): State<HttpDoor>, call: Call, Query(query): Query<List
     if let Some(project) = query.project.map(|project| project.to_lowercase()) {
         sessions.retain(|session| session.work_dir.to_lowercase().contains(&project));
     }
-    let stall = door.settings.stall_threshold_ms;
-    Ok(Json(shown(sessions.into_iter(), stall, page, query.offset, limit)).into_response())
+    Ok(Json(shown(sessions.into_iter(), page, query.offset, limit)).into_response())
 }
 
 /// A page of sessions.
 fn shown(
     sessions: impl ExactSizeIterator<Item = Session>,
-    stall: u64,
     page: usize,
     offset: Option<usize>,
     limit: usize,
 ) -> SessionPage {
     let total = sessions.len();
     let skip = offset.unwrap_or_else(|| (page - 1).saturating_mul(limit));
-    let sessions = sessions.skip(skip).take(limit).map(|session| SessionInfo::of(session, stall)).collect();
+    let sessions = sessions.skip(skip).take(limit).map(SessionInfo::of).collect();
     let page = offset.map_or(page, |offset| offset / limit + 1);
     let pagination = Page { page, limit, total, total_pages: total.div_ceil(limit) };
     SessionPage { sessions, pagination, total }
 }
 
 async fn bare_list(State(door): State<HttpDoor>, call: Call) -> Reply<Json<Vec<SessionInfo>>> {
-    let stall = door.settings.stall_threshold_ms;
     let sessions = every(&door, &call, None, None).await?;
-    Ok(Json(sessions.into_iter().map(|session| SessionInfo::of(session, stall)).collect()))
+    Ok(Json(sessions.into_iter().map(SessionInfo::of).collect()))
 }
 
 /// All sessions that fit, newest first.
-async fn every(
+pub(super) async fn every(
     door: &HttpDoor,
     call: &Call,
     status: Option<StatusWord>,
@@ -257,7 +264,7 @@ async fn detail(
     Id(id): Id<SessionId>,
 ) -> Reply<Json<SessionDetailInfo>> {
     let detail = door.aegis.get_status(&call.caller, SessionRef { session_id: id.to_string() }).await?;
-    Ok(Json(SessionDetailInfo::of(detail, door.settings.stall_threshold_ms)))
+    Ok(Json(SessionDetailInfo::of(detail)))
 }
 
 async fn kill(State(door): State<HttpDoor>, call: Call, Id(id): Id<SessionId>) -> Reply<Json<Done>> {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::PromptDelivery;
 use crate::domain::{
     Ask, AskKind, Ending, Evidence, LastMessage, Limit, PermissionMode, Receipt, Session, SessionId,
-    StatusWord, TurnError,
+    StatusWord, TurnError, USUAL_STALL_MS,
 };
 use crate::ops::{SessionCreated, SessionDetail, SessionHealth};
 
@@ -67,7 +67,7 @@ pub(in crate::http) struct SessionInfo {
 }
 
 impl SessionInfo {
-    pub(in crate::http) fn of(session: Session, stall_threshold_ms: u64) -> Self {
+    pub(in crate::http) fn of(session: Session) -> Self {
         Self {
             ui_state: ui_state(&session).into(),
             window_name: session.name.clone(),
@@ -83,7 +83,7 @@ impl SessionInfo {
             model: session.model,
             created_at: session.created_at.millis(),
             last_activity: session.last_activity.millis(),
-            stall_threshold_ms,
+            stall_threshold_ms: session.stall_threshold_ms.unwrap_or(USUAL_STALL_MS),
             open_asks: session.open_asks,
             last_message: session.last_message,
             claude_session_id: session.conversation_id.map(|id| id.to_string()),
@@ -100,7 +100,7 @@ impl SessionInfo {
 }
 
 /// The status in the words of older clients.
-fn ui_state(session: &Session) -> &'static str {
+pub(in crate::http) fn ui_state(session: &Session) -> &'static str {
     match session.status {
         StatusWord::Starting | StatusWord::Ended | StatusWord::Unknown => "unknown",
         StatusWord::Working | StatusWord::Stalled => "working",
@@ -132,9 +132,9 @@ pub(in crate::http) struct Created {
 }
 
 impl Created {
-    pub(in crate::http) fn of(created: SessionCreated, stall_threshold_ms: u64) -> Self {
+    pub(in crate::http) fn of(created: SessionCreated) -> Self {
         Self {
-            session: SessionInfo::of(created.session, stall_threshold_ms),
+            session: SessionInfo::of(created.session),
             reused: created.reused,
             prompt_delivery: created.receipt.as_ref().map(PromptDelivery::of),
             receipt: created.receipt,
@@ -217,7 +217,7 @@ struct PendingQuestion {
 }
 
 impl SessionDetailInfo {
-    pub(in crate::http) fn of(detail: SessionDetail, stall_threshold_ms: u64) -> Self {
+    pub(in crate::http) fn of(detail: SessionDetail) -> Self {
         let asks = &detail.session.open_asks;
         let pending_question =
             asks.iter().find(|ask| ask.kind == AskKind::Question).map(|ask| PendingQuestion {
@@ -245,12 +245,12 @@ impl SessionDetailInfo {
             pending_permission,
             pending_question,
             action_hints,
-            session: SessionInfo::of(detail.session, stall_threshold_ms),
+            session: SessionInfo::of(detail.session),
         }
     }
 }
 
-fn hints(id: SessionId) -> Map<String, Value> {
+pub(in crate::http) fn hints(id: SessionId) -> Map<String, Value> {
     let hint = |verb: &str, what: &str| {
         let url = format!("/v1/sessions/{id}/{verb}");
         (verb.to_owned(), json!({ "method": "POST", "url": url, "description": what }))

@@ -221,6 +221,7 @@ mod tests {
             error: None,
             limit: None,
             ending: None,
+            stall_threshold_ms: None,
         }
     }
 
