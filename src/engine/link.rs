@@ -140,8 +140,13 @@ impl Engine {
         }
     }
 
-    /// A session as its holder tells it now.
+    /// A session as its holder tells it now; one that does not do so soon is unknown.
     pub(super) async fn tell(&self, row: &SessionRow) -> Result<Session, OpError> {
+        self.tell_within(row, LISTED_WITHIN).await
+    }
+
+    /// As [`Engine::tell`], for who can wait so long.
+    pub(super) async fn tell_within(&self, row: &SessionRow, within: Duration) -> Result<Session, OpError> {
         // Nearly always this is all that is needed, and it costs a third of a snapshot.
         if row.ended.is_none()
             && let Ok(client) = self.link(row.spec.id, &row.socket, TOLD_WITHIN).await
@@ -150,7 +155,7 @@ impl Engine {
         {
             return Ok(session);
         }
-        Ok(match self.observe(row, LISTED_WITHIN).await? {
+        Ok(match self.observe(row, within).await? {
             Observed::Live(snapshot) => snapshot.session,
             Observed::Ended(session) => *session,
             Observed::Silent => outline(row, StatusWord::Unknown),

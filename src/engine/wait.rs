@@ -209,7 +209,8 @@ impl Engine {
         for Find { id, session, events } in finds.woke {
             let session = match session {
                 Some(session) => session,
-                None => self.tell(&self.row_of(id).await?).await?,
+                // Its holder lives, since it told the event; on a busy machine it may take its time.
+                None => self.tell_within(&self.row_of(id).await?, ANSWERS_WITHIN).await?,
             };
             woke.push(Woken { session, events });
         }

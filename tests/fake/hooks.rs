@@ -1,6 +1,6 @@
 //! Hooks that come late, twice, in the wrong order or never: the state converges, and nothing is told twice.
 
-use aegis::domain::{How, ReceiptState, StatusWord};
+use aegis::domain::{How, Outcome, ReceiptState, Role, StatusWord};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -60,6 +60,27 @@ async fn t5_permissions(#[case] hooks: Value) {
     assert!(lab.project.join("made").exists());
     assert!(driver.show(&id).await.session.open_asks.is_empty());
     taken(&driver, &id, "after").await;
+    driver.kill(&id).await;
+}
+
+/// A turn that ended by itself is completed, also where its Stop hook is long on its way, as on a busy machine, or never
+/// comes: the transcript tells.
+#[rstest]
+#[case::late(json!({"delayMs": 3000}))]
+#[case::never(json!({"times": 0}))]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_without_its_stop_is_not_taken_for_interrupted(#[case] stop: Value) {
+    let lab = Lab::fake(json!({"hooks": {"Stop": stop}, "transcriptDelayMs": 1200})).build().await;
+    let driver = Driver::new(&lab);
+    let id = driver.idle().await;
+    for prompt in ["hello", "again"] {
+        let receipt = driver.send(&id, prompt).await.unwrap();
+        let receipt = settled(&driver, &id, receipt.id).await;
+        assert_eq!(receipt.outcome, Some(Outcome::Completed), "{receipt:#?}");
+        driver.until(&id, StatusWord::Idle).await;
+        let answers = driver.messages(&id, Some(Role::Assistant)).await;
+        assert_eq!(answers.last().unwrap().text, format!("You said: {prompt}"));
+    }
     driver.kill(&id).await;
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
+use super::shown::is_empty;
 use super::timers::Timer;
 use super::typing::COMMAND_SETTLES;
 use super::{Actor, Input};
@@ -28,6 +29,10 @@ const LOST_AFTER: Duration = Duration::from_secs(30);
 
 /// How long after the live file says idle the Stop hook may still come.
 const STOP_DUE: Duration = Duration::from_millis(600);
+
+/// How long after that, in milliseconds, a turn of which nothing tells how it ended counts as interrupted. On a busy
+/// machine a hook's process takes seconds to start, and the transcript as long.
+const STOP_LATE_MS: u64 = 5000;
 
 /// Where Claude Code's files are, and what tells when they change.
 pub(in crate::holder) struct Files {
@@ -345,13 +350,35 @@ impl Actor {
                     self.timers.set(Timer::Live, Duration::from_secs(2));
                 } else if self.command_settles() || self.held_stop.is_some() {
                     self.timers.set(Timer::Live, COMMAND_SETTLES);
-                } else if live.since.is_some_and(|since| self.supersedes(since)) {
-                    let outcome = if self.turn_runs { Outcome::Interrupted } else { Outcome::Completed };
-                    self.end_turn(Source::Live, now, outcome, "live file: idle");
+                } else if let Some(since) = live.since.filter(|since| self.supersedes(*since)) {
+                    match self.how_it_ended(since, now) {
+                        Some((outcome, what)) => self.end_turn(Source::Live, now, outcome, what),
+                        None => self.timers.set(Timer::Live, STOP_DUE),
+                    }
                 }
             }
             _ => {}
         }
+    }
+
+    /// How the running turn ended, of which the live file says since then that it is over and no hook says anything.
+    /// `None` while nothing tells.
+    fn how_it_ended(&self, since: Timestamp, now: Timestamp) -> Option<(Outcome, &'static str)> {
+        if !self.turn_runs {
+            return Some((Outcome::Completed, "live file: idle"));
+        }
+        if self.interrupted {
+            return Some((Outcome::Interrupted, "live file: idle, and the transcript tells an interruption"));
+        }
+        if self.conversation.answered() {
+            return Some((Outcome::Completed, "live file: idle, and the transcript has the answer"));
+        }
+        // Escape before the first word of an answer leaves no line anywhere; the prompt is back in the box.
+        if self.view.input().is_some_and(|input| !is_empty(input)) {
+            return Some((Outcome::Interrupted, "live file: idle, and a prompt is back in the box"));
+        }
+        let late = now.millis_since(since) >= STOP_LATE_MS;
+        late.then_some((Outcome::Interrupted, "live file: idle, and nothing tells of an answer"))
     }
 }
 

@@ -403,6 +403,11 @@ impl Conversation {
         Some(id)
     }
 
+    /// Whether Claude has the last word, and no tool call is under way.
+    pub(super) fn answered(&self) -> bool {
+        !self.lags() && self.index.last_text().is_some_and(|(role, _)| role == Role::Assistant)
+    }
+
     /// The newest text.
     pub(super) fn last_message(&self) -> Option<LastMessage> {
         self.index.last_text().map(|(role, text)| LastMessage { role, text: text.to_owned() })
