@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
 
 use crate::access::audit::AuditLog;
 use crate::browser::Browser;
@@ -14,6 +17,9 @@ use crate::domain::{ErrorCode, OpError, Reach, SessionId};
 use crate::engine::{Engine, Parts};
 use crate::ops::{Aegis, Caller, ChatSessions};
 use crate::store::{KeyStore, SqliteStore, Store};
+
+/// How often the outbox is looked at where it cannot be watched.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// What the process was given by its surroundings.
 #[derive(Clone)]
@@ -145,12 +151,15 @@ impl App {
             if channels.is_empty() {
                 return;
             }
-            match engine.outbox_changes().await {
-                Ok(changes) => channels.run(sessions, changes.also()).await,
+            let changes = match engine.outbox_changes().await {
+                Ok(changes) => changes,
+                // The system watches only so many things for one user.
                 Err(error) => {
-                    tracing::error!(%error, "nobody is told anything: the outbox cannot be watched")
+                    tracing::warn!(%error, "the outbox cannot be watched: it is looked at each second");
+                    return look_again_and_again(&channels, sessions).await;
                 }
-            }
+            };
+            channels.run(sessions, changes.also()).await;
         }
     }
 
@@ -169,5 +178,21 @@ impl App {
     #[must_use]
     pub fn caller(&self, surface: &str) -> Caller {
         Caller { inside: self.inside, ..Caller::local(surface) }
+    }
+}
+
+/// Runs the channels where nobody tells them when there is something to do.
+async fn look_again_and_again(channels: &Channels, sessions: Arc<ChatSessions>) {
+    let (look, woken) = watch::channel(());
+    let mut seconds = tokio::time::interval(LOOK);
+    let looking = async {
+        loop {
+            seconds.tick().await;
+            look.send_replace(());
+        }
+    };
+    tokio::select! {
+        () = channels.run(sessions, woken) => {}
+        () = looking => {}
     }
 }

@@ -80,8 +80,8 @@ pub async fn measure() {
         "most notices pending {most_pending:?} (bound {MOST_PENDING}); most events not looked at {most_behind:?}"
     );
     println!(
-        "most difference between the two living ones {unfair}; rows kept of one {kept} (bound {})",
-        2 * KEPT
+        "most difference between the two living ones {unfair}; rows of one {kept} (bound {})",
+        MOST_PENDING + 2 * KEPT
     );
     println!(
         "processor time {:.1} s, {:.0} % of one core, with events and receivers in it",

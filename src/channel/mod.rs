@@ -1,9 +1,9 @@
 //! Telling people and programs outside what happens in sessions.
 //!
-//! A channel knows nothing of the engine. What happened comes to it from the store: [`worker`] has the one loop that
+//! A channel knows nothing of the engine. What happened comes to it from the store: `worker` has the one loop that
 //! all channels run in, over an outbox in which a notice is a row before it is sent. What came in through a channel
-//! leaves it through [`Sessions`]. Each channel here is one file or folder: [`webhook`], [`telegram`], [`slack`],
-//! [`email`]; [`http`] is the way out for those that speak HTTP, [`address`] says where it may not lead.
+//! leaves it through [`Sessions`]. Each channel here is one file or folder: `webhook`, `telegram`, `slack`,
+//! `email`; `http` is the way out for those that speak HTTP, `address` says where it may not lead.
 //!
 //! Each channel of a state directory is run by one process, which has the lock on the channel's file. The lock frees
 //! itself when the process dies, and the next one that has the channel in its configuration goes on from the outbox.

@@ -33,6 +33,10 @@ const RUN: usize = 16;
 /// So many attempts, some five hours, and a notice is given up.
 const MOST_ATTEMPTS: u32 = 40;
 
+/// So many attempts, some half an hour, if the receiver takes everything else meanwhile: then it is this notice that is
+/// bad, and what waits behind it fills the outbox.
+const MOST_ALONE: u32 = 12;
+
 /// Nobody wants to be told, as news, what is older. Only a channel that was down for so long meets such notices.
 const OLDEST: Duration = Duration::from_secs(3 * 24 * 3600);
 
@@ -176,6 +180,7 @@ impl Worker {
         runs: Vec<Vec<Vec<OutboxEntry>>>,
         mut failures: u32,
     ) -> Result<(), StoreError> {
+        let most = if failures == 0 { MOST_ALONE } else { MOST_ATTEMPTS };
         let mut ended = std::pin::pin!(
             stream::iter(runs.into_iter().map(|run| self.send_run(run)))
                 .buffer_unordered(style.side_by_side.max(1))
@@ -196,7 +201,7 @@ impl Worker {
                     // The receiver is there and does not want this one.
                     Err(_) => sent = true,
                 }
-                attempts.extend(became(&entries, &result, now));
+                attempts.extend(became(&entries, &result, most, now));
             }
             failures = if sent { 0 } else { failures.saturating_add(failed) };
             let down = failures >= DOWN || asked.is_some();
@@ -321,9 +326,10 @@ fn bound(runs: &mut Vec<Vec<Vec<OutboxEntry>>>, most: usize) {
 fn became(
     message: &[OutboxEntry],
     result: &Result<super::Accepted, SendError>,
+    most: u32,
     now: Timestamp,
 ) -> Vec<Attempt> {
-    let most = message.iter().map(|entry| entry.attempts).max().unwrap_or_default();
+    let tried = message.iter().map(|entry| entry.attempts).max().unwrap_or_default();
     let chance = chance();
     let one = |entry: &OutboxEntry| {
         let number = entry.number;
@@ -332,10 +338,10 @@ fn became(
                 Attempt { number, outcome: AttemptOutcome::Sent, status: accepted.status, error: None }
             }
             Err(error) => {
-                let spent = entry.attempts.saturating_add(1) >= MOST_ATTEMPTS
-                    || entry.notice.timestamp < earlier(now, OLDEST);
+                let spent =
+                    entry.attempts.saturating_add(1) >= most || entry.notice.timestamp < earlier(now, OLDEST);
                 let outcome = if error.retry && !spent {
-                    let wait = backoff::after(most.saturating_add(1), error.after, chance);
+                    let wait = backoff::after(tried.saturating_add(1), error.after, chance);
                     AttemptOutcome::Again(later(now, wait))
                 } else {
                     AttemptOutcome::GivenUp

@@ -269,6 +269,10 @@ impl Notice {
             }
             EventData::AskResolved(ask) => {
                 let Some(resolution) = &ask.resolution else { return Vec::new() };
+                // A rule decided before anybody was asked.
+                if resolution.at == ask.opened_at {
+                    return Vec::new();
+                }
                 let settled = SettledAsk {
                     id: ask.id,
                     by: resolution.by.clone(),
@@ -534,6 +538,31 @@ mod tests {
         };
         let told = told(EventData::AskOpened(ask));
         assert_eq!(told, [("status.permission", "Bash\ncommand: rm -rf \\u{202e}x".to_owned())]);
+    }
+
+    #[test]
+    fn what_a_rule_decided_was_never_asked() {
+        let resolution =
+            crate::domain::Resolution { by: "config".into(), how: How::Approved, at: at(1), detail: None };
+        let decided = Ask {
+            id: AskId::mint(),
+            kind: AskKind::Permission,
+            tool: None,
+            input: None,
+            input_hash: "h".into(),
+            title: "Bash".into(),
+            options: Vec::new(),
+            opened_at: at(1),
+            via: crate::domain::AskVia::Hook,
+            agent: None,
+            tool_use_id: None,
+            resolution: Some(resolution.clone()),
+        };
+        assert_eq!(told(EventData::AskResolved(decided.clone())), []);
+        let later = crate::domain::Resolution { at: at(2), ..resolution };
+        let answered = Ask { resolution: Some(later), ..decided };
+        let text = "Bash (approved by config)".to_owned();
+        assert_eq!(told(EventData::AskResolved(answered)), [("ask.resolved", text)]);
     }
 
     #[test]

@@ -25,7 +25,8 @@ pub fn ask(kind: AskKind) -> Ask {
 
 pub fn resolved(ask: &Ask, by: &str, how: How, detail: Option<&str>) -> EventData {
     let detail = detail.map(str::to_owned);
-    let resolution = Resolution { by: by.into(), how, at: Timestamp::now(), detail };
+    let at = Timestamp::from_millis(ask.opened_at.millis() + 1000).unwrap();
+    let resolution = Resolution { by: by.into(), how, at, detail };
     EventData::AskResolved(Ask { resolution: Some(resolution), ..ask.clone() })
 }
 

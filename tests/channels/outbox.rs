@@ -321,6 +321,27 @@ async fn a_dead_channel_and_a_session_that_is_refused_hold_nobody_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_notice_that_alone_is_not_taken_is_given_up_sooner() {
+    let mut post = Post::new();
+    let (bad, good) = (post.session("bad"), post.session("good"));
+    let receiver = Receiver::new("a", SINGLE);
+    receiver.fails("bad", failure(true, None));
+    post.run(&receiver);
+    post.happens(&bad, vec![says("poison")]);
+    let store = post.store.clone();
+    let mut told = 0;
+    while store.channel("a").unwrap().unwrap().dead == 0 {
+        post.happens(&good, vec![says("fine")]);
+        told += 1;
+        come("what is good", async || (receiver.details().len() == told).then_some(())).await;
+        post.clock.step(Duration::from_secs(400));
+        assert!(told < 200, "it is never given up");
+    }
+    let dead = store.outbox(None, Some(OutboxState::Dead), 9).unwrap();
+    assert!((12..=14).contains(&dead[0].attempts), "{}", dead[0].attempts);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_refused_for_good_is_kept_and_sent_again_by_hand() {
     let mut post = Post::new();
     let one = post.session("one");
