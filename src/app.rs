@@ -101,7 +101,8 @@ impl App {
         Aegis::new(self.engine.clone()).audited(Arc::new(AuditLog::new(self.paths.audit_dir.clone())))
     }
 
-    /// The keys that programs call with, read beside the sessions, so that no call waits for their writings.
+    /// The keys that programs call with, on a connection of their own, so that no call waits for what is written through
+    /// others.
     ///
     /// # Errors
     ///

@@ -6,15 +6,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::reload::Reload;
 use aegis::access::{Access, Rules};
 use aegis::app::App;
-use aegis::config::Config;
 use aegis::cli::{self, Listen, McpArgs};
+use aegis::config::Config;
 use aegis::domain::{ErrorCode, OpError};
 use aegis::engine::steward;
 use aegis::http::{BindError, Hosts, HttpDoor, Settings, bind};
 use aegis::mcp::{self, McpDoor, Met};
-use crate::reload::Reload;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -137,7 +137,7 @@ async fn open_http(
         max_body_bytes: usize::try_from(config.max_prompt_bytes).unwrap_or(usize::MAX / 4) * 2 + 64 * 1024,
         stall_threshold_ms: config.stall_threshold_ms,
     };
-    let access = Arc::new(Access::new(rules(config), app.keys()?));
+    let access = Arc::new(Access::new(rules(config), app.keys()?, app.keys()?));
     let door = HttpDoor::new(app.aegis(), access.clone(), settings, closing.clone());
     let reload = Reload {
         sources: app.sources.clone(),

@@ -121,7 +121,9 @@ pub(super) async fn run(cx: &Cx, command: KeysCommand) -> Result<Exit, OpError> 
         }
         KeysCommand::Revoke(args) => {
             let gone = cx.aegis.revoke_key(&cx.caller, KeyRef { key_id: args.key }).await?;
-            cx.out.give(&gone, |KeyDeleted { id, name }| format!("key {} ({id}) is removed", text::prose(name)))?;
+            cx.out.give(&gone, |KeyDeleted { id, name }| {
+                format!("key {} ({id}) is removed", text::prose(name))
+            })?;
         }
     }
     Ok(Exit::Done)

@@ -94,7 +94,8 @@ impl Config {
         for key in KEYS {
             let Some(raw) = sources.env.get(key.variable).filter(|raw| !raw.is_empty()) else { continue };
             let origin = Origin::Environment(key.variable);
-            let value = from_variable(key, raw).ok_or_else(|| bad(key, &origin, &shown(key, &raw.to_string_lossy())))?;
+            let value = from_variable(key, raw)
+                .ok_or_else(|| bad(key, &origin, &shown(key, &raw.to_string_lossy())))?;
             merged.set(key, value, &origin, &sources.cwd)?;
         }
         Ok(Loaded { config: merged.config, origins: merged.origins })

@@ -21,8 +21,12 @@ pub struct ConfigWatch {
 /// When the system watches no more.
 pub fn watch(sources: &Sources, tell: impl Fn() + Send + 'static) -> notify::Result<ConfigWatch> {
     let files: BTreeSet<PathBuf> = Config::files(sources).into_iter().collect();
-    let dirs: BTreeSet<PathBuf> =
-        files.iter().filter_map(|file| file.parent()).filter(|dir| dir.is_dir()).map(Path::to_owned).collect();
+    let dirs: BTreeSet<PathBuf> = files
+        .iter()
+        .filter_map(|file| file.parent())
+        .filter(|dir| dir.is_dir())
+        .map(Path::to_owned)
+        .collect();
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let Ok(event) = event else { return tell() };
         if !event.kind.is_access() && event.paths.iter().any(|path| files.contains(path)) {

@@ -49,7 +49,8 @@ impl Engine {
     pub(super) async fn create_once(&self, id: SessionId, asked: &NewSession) -> Result<Created, OpError> {
         let mut new = self.prepared(asked).await?;
         if let (None, Some(parent)) = (&new.owner_key, new.parent) {
-            new.owner_key = self.db(move |store| store.session(parent)).await?.and_then(|row| row.spec.owner_key);
+            new.owner_key =
+                self.db(move |store| store.session(parent)).await?.and_then(|row| row.spec.owner_key);
         }
         let new = &new;
         let dir = work_dir(&new.work_dir, &self.config(), &self.paths.state_dir)?;

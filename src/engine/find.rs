@@ -157,7 +157,8 @@ impl Engine {
         loop {
             let place = dir.clone();
             let rows = self.db(move |store| store.ended_sessions(before, place.as_deref(), limit)).await?;
-            let last = rows.last().map(|row| (row.spec.created_at, row.spec.id)).filter(|_| rows.len() == limit);
+            let last =
+                rows.last().map(|row| (row.spec.created_at, row.spec.id)).filter(|_| rows.len() == limit);
             let own = rows.into_iter().filter(|row| owned(&row.spec, query.owner_key.as_deref()));
             found.extend(own.filter_map(|row| row.ended));
             // Others' may fill whole pages of the store.

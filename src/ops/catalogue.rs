@@ -172,6 +172,18 @@ pub const OPS: &[Op] = &[
     Op { name: "rotate_key", verb: Some("keys rotate"), read_only: false, not_to_oneself: false, doors: CLI },
     Op { name: "revoke_key", verb: Some("keys revoke"), read_only: false, not_to_oneself: false, doors: CLI },
     Op { name: "get_audit", verb: Some("audit list"), read_only: true, not_to_oneself: false, doors: CLI },
-    Op { name: "verify_audit", verb: Some("audit verify"), read_only: true, not_to_oneself: false, doors: CLI },
-    Op { name: "export_audit", verb: Some("audit export"), read_only: true, not_to_oneself: false, doors: CLI },
+    Op {
+        name: "verify_audit",
+        verb: Some("audit verify"),
+        read_only: true,
+        not_to_oneself: false,
+        doors: CLI,
+    },
+    Op {
+        name: "export_audit",
+        verb: Some("audit export"),
+        read_only: true,
+        not_to_oneself: false,
+        doors: CLI,
+    },
 ];

@@ -223,9 +223,12 @@ impl Aegis {
             0 | 1 => keys.pop().ok_or_else(|| no_such_key(reference)),
             _ => {
                 let ids: Vec<_> = keys.into_iter().map(|key| key.id).collect();
-                Err(OpError::new(ErrorCode::InvalidArgument, format!("{} keys are named `{reference}`", ids.len()))
-                    .hint("give the id; details lists them")
-                    .details(Some(ids.into())))
+                Err(OpError::new(
+                    ErrorCode::InvalidArgument,
+                    format!("{} keys are named `{reference}`", ids.len()),
+                )
+                .hint("give the id; details lists them")
+                .details(Some(ids.into())))
             }
         }
     }

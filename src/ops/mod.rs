@@ -30,8 +30,8 @@ use crate::engine::Engine;
 
 pub use crate::engine::{Attachment, News, NewsReader, Project, Repository, Roster};
 pub use ask::{ApprovePermission, RejectPermission};
-pub use batch::{BatchCreateSessions, BatchItem, BatchResult, Failure, SessionsCreated};
 pub use audit::{AuditPage, AuditQuery, ExportAudit, GetAudit, VerifyAudit};
+pub use batch::{BatchCreateSessions, BatchItem, BatchResult, Failure, SessionsCreated};
 pub use catalogue::{Door, OPS, Op};
 pub use key::{CreateKey, KeyDeleted, KeyList, KeyMade, KeyRef, ListKeys, RotateKey};
 pub use live::{AnswerAsk, HookCall};

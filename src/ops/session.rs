@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::act::Act;
 use super::{Aegis, Caller};
 use crate::access::Permission;
-use crate::domain::{ErrorCode, Evidence, MemoryKey, OpError, PermissionMode, PolicyRule, Receipt, Session, StatusWord};
+use crate::domain::{
+    ErrorCode, Evidence, MemoryKey, OpError, PermissionMode, PolicyRule, Receipt, Session, StatusWord,
+};
 use crate::engine::{Detail, ListQuery, NewSession};
 
 /// Asks for a session.

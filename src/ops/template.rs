@@ -175,7 +175,11 @@ impl Aegis {
     /// # Errors
     ///
     /// `invalid_argument`, `work_dir_refused`, `prompt_refused`, `name_taken`, `storage_failed`.
-    pub async fn create_template(&self, caller: &Caller, req: CreateTemplate) -> Result<TemplateView, OpError> {
+    pub async fn create_template(
+        &self,
+        caller: &Caller,
+        req: CreateTemplate,
+    ) -> Result<TemplateView, OpError> {
         let act = self.begin(caller, "create_template", Permission::Send).await?;
         act.what(format!("template {}", req.name));
         let done = self.made(req).await;
@@ -222,7 +226,11 @@ impl Aegis {
     /// # Errors
     ///
     /// As [`Aegis::create_template`], and `no_such_template`.
-    pub async fn update_template(&self, caller: &Caller, req: UpdateTemplate) -> Result<TemplateView, OpError> {
+    pub async fn update_template(
+        &self,
+        caller: &Caller,
+        req: UpdateTemplate,
+    ) -> Result<TemplateView, OpError> {
         let act = self.begin(caller, "update_template", Permission::Send).await?;
         act.what(format!("template {}", req.template_id));
         let done = self.changed(req).await;

@@ -30,7 +30,13 @@ async fn every_door_writes_into_one_log() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|one| (one["actor"].as_str().unwrap(), one["action"].as_str().unwrap(), one["outcome"].as_str().unwrap()))
+        .map(|one| {
+            (
+                one["actor"].as_str().unwrap(),
+                one["action"].as_str().unwrap(),
+                one["outcome"].as_str().unwrap(),
+            )
+        })
         .collect();
     assert_eq!(
         told,
@@ -57,9 +63,14 @@ async fn every_door_writes_into_one_log() {
     assert_eq!((about["count"].as_u64(), &about["pagination"]["hasMore"]), (Some(2), &json!(true)));
     let cursor = about["pagination"]["nextCursor"].as_str().unwrap();
     let before = server.get(&format!("/v1/audit?sessionId={id}&limit=2&cursor={cursor}")).await.is(200);
-    assert_eq!((before["records"][0]["action"].as_str(), before["count"].as_u64()), (Some("create_session"), Some(1)));
+    assert_eq!(
+        (before["records"][0]["action"].as_str(), before["count"].as_u64()),
+        (Some("create_session"), Some(1))
+    );
 
-    for bad in ["verify=maybe", "reverse=", "limit=0", "format=xml", "from=yesterday", "cursor=00", "sessionId=one"] {
+    for bad in
+        ["verify=maybe", "reverse=", "limit=0", "format=xml", "from=yesterday", "cursor=00", "sessionId=one"]
+    {
         server.get(&format!("/v1/audit?{bad}")).await.is(400);
     }
     assert_eq!(server.get("/v1/audit?reverse=false&verify=false").await.is(200).get("integrity"), None);

@@ -12,11 +12,16 @@ use crate::support::processes::{come, signal};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_value_is_shown_with_where_it_comes_from() {
-    let lab = Lab::fake(json!({})).var("AEGIS_PORT", "9199").var("AEGIS_AUTH_TOKEN", "hush-hush-hush").build().await;
+    let lab = Lab::fake(json!({}))
+        .var("AEGIS_PORT", "9199")
+        .var("AEGIS_AUTH_TOKEN", "hush-hush-hush")
+        .build()
+        .await;
     let dir = lab.home.path().join(".aegis");
     std::fs::create_dir_all(&dir).unwrap();
     let file = dir.join("config.json");
-    std::fs::write(&file, json!({"rateLimit": {"generalMax": 7}, "terminal": {"cols": 100}}).to_string()).unwrap();
+    std::fs::write(&file, json!({"rateLimit": {"generalMax": 7}, "terminal": {"cols": 100}}).to_string())
+        .unwrap();
     let shown = cli(&lab, &["config", "--json"]).await.exits(0).json();
     assert_eq!(shown["port"], json!({"value": 9199, "from": "environment", "place": "AEGIS_PORT"}));
     assert_eq!(shown["rateLimit.generalMax"], json!({"value": 7, "from": "file", "place": file}));

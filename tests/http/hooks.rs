@@ -43,7 +43,10 @@ async fn only_the_sessions_secret_is_let_in_and_never_limited() {
     for _ in 0..100 {
         assert_eq!(hook(&server, "Notification", &own, notice()).await.is(200), json!({"ok": true}));
     }
-    assert_eq!(hook(&server, "Nonsense", &own, notice()).await.is(400)["error"], "Unknown hook event: Nonsense");
+    assert_eq!(
+        hook(&server, "Nonsense", &own, notice()).await.is(400)["error"],
+        "Unknown hook event: Nonsense"
+    );
     hook(&server, "Notification", &[], notice()).await.is(401);
     hook(&server, "Notification", &[("x-session-id", "one"), own[1]], notice()).await.is(400);
     hook(&server, "Notification", &own[..1], notice()).await.is(401);

@@ -87,8 +87,17 @@ async fn keys_are_made_rotated_and_removed_over_http() {
     elsewhere.call_as(newest, "GET", "/v1/sessions", None).await.is(200);
     server.call("DELETE", &format!("/v1/auth/keys/{id}"), None).await.is(200);
     elsewhere.call_as(newest, "GET", "/v1/sessions", None).await.is(401);
-    assert_eq!(server.call("DELETE", &format!("/v1/auth/keys/{id}"), None).await.is(404)["reason"], "no_such_key");
-    for bad in [json!({}), json!({"name": " "}), json!({"name": "x", "role": "king"}), json!({"name": "x", "ttlDays": 0}), json!({"name": "x", "role": "viewer", "permissions": ["send"]})] {
+    assert_eq!(
+        server.call("DELETE", &format!("/v1/auth/keys/{id}"), None).await.is(404)["reason"],
+        "no_such_key"
+    );
+    for bad in [
+        json!({}),
+        json!({"name": " "}),
+        json!({"name": "x", "role": "king"}),
+        json!({"name": "x", "ttlDays": 0}),
+        json!({"name": "x", "role": "viewer", "permissions": ["send"]}),
+    ] {
         server.post("/v1/auth/keys", bad).await.is(400);
     }
 }
@@ -108,9 +117,14 @@ async fn a_viewer_changes_nothing_whatever_the_route() {
             if method == "get" || method == "parameters" || reads || allowed.contains(&path.as_str()) {
                 continue;
             }
-            let filled = path.replace("{id}", "00000000-0000-4000-8000-000000000000").replace(['{', '}', '*'], "");
+            let filled =
+                path.replace("{id}", "00000000-0000-4000-8000-000000000000").replace(['{', '}', '*'], "");
             let told = server.call_as(&viewer, &method.to_uppercase(), &filled, Some(json!({}))).await;
-            assert_eq!((told.status, told.json()["reason"].as_str()), (403, Some("forbidden")), "{method} {path}");
+            assert_eq!(
+                (told.status, told.json()["reason"].as_str()),
+                (403, Some("forbidden")),
+                "{method} {path}"
+            );
             tried += 1;
         }
     }

@@ -52,7 +52,9 @@ impl Export {
     /// When the log cannot be read.
     pub fn write(self, mut tell: impl FnMut(String) -> bool) -> Result<(), AuditError> {
         let Self { log, query, format, chain } = self;
-        if format == Format::Csv && !tell("ts,actor,action,sessionId,detail,outcome,surface,prevHash,hash\r\n".into()) {
+        if format == Format::Csv
+            && !tell("ts,actor,action,sessionId,detail,outcome,surface,prevHash,hash\r\n".into())
+        {
             return Ok(());
         }
         let mut left = chain.count;

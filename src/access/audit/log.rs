@@ -114,7 +114,9 @@ impl AuditLog {
             let mut line = String::new();
             while lines.read_line(&mut line)? > 0 {
                 let next = line.strip_suffix('\n').and_then(AuditRecord::read).filter(|record| {
-                    record.seq == head.seq + 1 && record.prev_hash == head.hash && record.hash == record.sealed(key)
+                    record.seq == head.seq + 1
+                        && record.prev_hash == head.hash
+                        && record.hash == record.sealed(key)
                 });
                 match next {
                     Some(record) => {

@@ -133,7 +133,10 @@ impl AuditLog {
     }
 
     /// Reads all records, oldest first, until told to stop. Lines that are none are passed over.
-    pub(super) fn each(&self, mut tell: impl FnMut(AuditRecord) -> ControlFlow<()>) -> Result<(), AuditError> {
+    pub(super) fn each(
+        &self,
+        mut tell: impl FnMut(AuditRecord) -> ControlFlow<()>,
+    ) -> Result<(), AuditError> {
         self.told(|| {
             for name in self.files()? {
                 for line in BufReader::new(self.open(&name, false)?).split(b'\n') {

@@ -168,20 +168,24 @@ fn exports_run_nothing_in_a_spreadsheet() {
     let mut csv = String::new();
     let export = place.log.export(AuditQuery::default(), Format::Csv).unwrap();
     assert_eq!(export.chain.count, 5);
-    export.write(|line| {
-        csv.push_str(&line);
-        true
-    })
-    .unwrap();
-    for cell in [",\"'=cmd|' /C calc'!A0\",", ",\"'+1\",", ",\"'-1\",", ",\"'@SUM(A1)\",", ",\"a,\"\"b\"\"\nc\","] {
+    export
+        .write(|line| {
+            csv.push_str(&line);
+            true
+        })
+        .unwrap();
+    for cell in
+        [",\"'=cmd|' /C calc'!A0\",", ",\"'+1\",", ",\"'-1\",", ",\"'@SUM(A1)\",", ",\"a,\"\"b\"\"\nc\","]
+    {
         assert!(csv.contains(cell), "{cell} in {csv}");
     }
     let mut lines = 0;
     let export = place.log.export(AuditQuery::default(), Format::Ndjson).unwrap();
-    export.write(|_| {
-        lines += 1;
-        lines < 2
-    })
-    .unwrap();
+    export
+        .write(|_| {
+            lines += 1;
+            lines < 2
+        })
+        .unwrap();
     assert_eq!(lines, 2);
 }

@@ -48,7 +48,9 @@ impl AuditLog {
             let mut verdict = Verdict { valid: true, records: 0, last_hash: String::new(), broken: None };
             let lock = match self.open("lock", false) {
                 // Nothing was ever written.
-                Err(error) if error.kind() == io::ErrorKind::NotFound && names.is_empty() => return Ok(verdict),
+                Err(error) if error.kind() == io::ErrorKind::NotFound && names.is_empty() => {
+                    return Ok(verdict);
+                }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => None,
                 lock => Some(lock?),
             };
@@ -56,9 +58,8 @@ impl AuditLog {
             if let Some(lock) = &lock {
                 lock.lock_shared()?;
             }
-            let breaks = |file: &str, line, what: &str| {
-                Some(Broken { file: file.into(), line, what: what.into() })
-            };
+            let breaks =
+                |file: &str, line, what: &str| Some(Broken { file: file.into(), line, what: what.into() });
             let key = match self.key(false) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     verdict.broken = breaks("key", 0, "the secret is gone: nothing can be verified");
@@ -88,7 +89,9 @@ impl AuditLog {
             if broken.is_none() {
                 broken = match &head {
                     None if seq == 0 => None,
-                    None => breaks("head", 0, "the head is missing or damaged: the end may have been cut off"),
+                    None => {
+                        breaks("head", 0, "the head is missing or damaged: the end may have been cut off")
+                    }
                     // A process that was killed before it noted its record leaves one more.
                     Some(head) if head.seq > seq => {
                         let what = format!("it ends at record {seq}; the head knows of {}", head.seq);
@@ -125,9 +128,10 @@ impl Walk<'_> {
             Some(record) if record.hash != record.sealed(self.key) => {
                 Some("it was changed, or made without the secret".to_owned())
             }
-            Some(record) if record.seq != self.seq + 1 => {
-                Some(format!("record {} follows record {}: what was between them is gone", record.seq, self.seq))
-            }
+            Some(record) if record.seq != self.seq + 1 => Some(format!(
+                "record {} follows record {}: what was between them is gone",
+                record.seq, self.seq
+            )),
             Some(record) if record.prev_hash != self.hash => {
                 Some("it follows another record than the one before it".to_owned())
             }

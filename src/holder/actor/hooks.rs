@@ -11,7 +11,7 @@ use crate::claude::hook::{HookCall, HookEvent, ToolCall};
 use crate::claude::live::Activity;
 use crate::claude::prompt;
 use crate::domain::{
-    same, ErrorKind, How, Limit, Outcome, ReceiptId, ReceiptState, Signal, Source, Timestamp, TurnError,
+    ErrorKind, How, Limit, Outcome, ReceiptId, ReceiptState, Signal, Source, Timestamp, TurnError, same,
 };
 use crate::wire::{HookReply, Refusal, RefusalCode};
 

@@ -88,11 +88,7 @@ pub(super) async fn inner(State(gate): State<Gate>, mut request: Request, next: 
         Ok(key) => key,
         Err(refusal) => return refusal.into_response(),
     };
-    let surface = match &identity.name {
-        Some(name) => format!("http:{name}"),
-        None => "http".into(),
-    };
-    let caller = Caller { key: Some(identity.clone()), ..Caller::local(surface) };
+    let caller = Caller::keyed("http", identity.clone());
     request.extensions_mut().insert(Call { caller, identity, from, idempotency_key });
     let mut response = next.run(request).await;
     if let Some(left) = left {
@@ -103,11 +99,7 @@ pub(super) async fn inner(State(gate): State<Gate>, mut request: Request, next: 
     response
 }
 
-fn admit(
-    gate: &Gate,
-    headers: &HeaderMap,
-    from: IpAddr,
-) -> Result<(Identity, Option<Left>), Refusal> {
+fn admit(gate: &Gate, headers: &HeaderMap, from: IpAddr) -> Result<(Identity, Option<Left>), Refusal> {
     let access = &gate.door.access;
     // What anybody may is told to everybody; a token that counts may be told more.
     if gate.needs == Needs::Nothing {

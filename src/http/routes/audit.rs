@@ -191,7 +191,8 @@ fn format(word: Option<&str>, headers: &HeaderMap) -> Reply<Option<Format>> {
         Some("ndjson") => Ok(Some(Format::Ndjson)),
         Some(_) => Err(Refusal::invalid("Invalid query params: format is json, csv or ndjson")),
         None => {
-            let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+            let accept =
+                headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
             let first = accept.split([',', ';']).next().unwrap_or_default().trim();
             Ok(match first {
                 "text/csv" => Some(Format::Csv),

@@ -41,10 +41,7 @@ pub(super) fn routes() -> Vec<Route> {
             .admin()
             .body::<RotateKey>()
             .gives::<KeyText>(200),
-        Route::delete("/v1/auth/keys/{key}", revoke)
-            .says("Removes a key.")
-            .admin()
-            .gives::<Done>(200),
+        Route::delete("/v1/auth/keys/{key}", revoke).says("Removes a key.").admin().gives::<Done>(200),
         Route::post("/v1/auth/keys/{key}/rotate", rotate_at_once)
             .says("Gives a key another text; the old one is refused at once.")
             .admin()
@@ -76,11 +73,7 @@ struct Verified {
     name: Option<String>,
 }
 
-async fn verify(
-    State(door): State<HttpDoor>,
-    call: Call,
-    Body(body): Body<Token>,
-) -> Reply<Json<Verified>> {
+async fn verify(State(door): State<HttpDoor>, call: Call, Body(body): Body<Token>) -> Reply<Json<Verified>> {
     let (identity, _) = door.access.admit(Some(body.token.trim()), call.from).map_err(guard::denied)?;
     Ok(Json(Verified {
         valid: true,

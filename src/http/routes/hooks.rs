@@ -54,8 +54,8 @@ async fn hook(
     };
     let told = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let session = told("x-session-id").or(asked.session_id);
-    let session = session
-        .ok_or_else(|| unauthorized("Unauthorized — hook endpoint requires valid session ID"))?;
+    let session =
+        session.ok_or_else(|| unauthorized("Unauthorized — hook endpoint requires valid session ID"))?;
     let session_id: SessionId = Some(session.as_str())
         .filter(|text| text.len() == 36)
         .and_then(|text| text.parse().ok())
@@ -82,9 +82,14 @@ async fn hook(
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
     if by_query {
-        tracing::warn!("a hook's secret came in the query, which logs may tell; send the header X-Hook-Secret");
+        tracing::warn!(
+            "a hook's secret came in the query, which logs may tell; send the header X-Hook-Secret"
+        );
         headers.insert("deprecation", HeaderValue::from_static("true"));
-        headers.insert(header::WARNING, HeaderValue::from_static("299 - \"send the secret in the header X-Hook-Secret\""));
+        headers.insert(
+            header::WARNING,
+            HeaderValue::from_static("299 - \"send the secret in the header X-Hook-Secret\""),
+        );
     }
     Ok(response)
 }

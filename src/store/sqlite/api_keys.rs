@@ -59,7 +59,8 @@ impl KeyStore for SqliteStore {
         if let Some((_, any)) = opened.keys.filter(|(read_at, _)| *read_at == number) {
             return Ok(any);
         }
-        let any = any(&opened.connection).map_err(|fault| fault.at(&self.path))? || mark_of(&self.path).exists();
+        let any =
+            any(&opened.connection).map_err(|fault| fault.at(&self.path))? || mark_of(&self.path).exists();
         opened.keys = Some((number, any));
         Ok(any)
     }
