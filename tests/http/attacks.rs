@@ -15,8 +15,9 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use crate::support::Lab;
 use crate::support::http::HttpServer;
-use crate::support::{Lab, LabBuilder};
+use crate::support::lab::LabBuilder;
 
 const MASTER: &str = "hush-hush-hush";
 

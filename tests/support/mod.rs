@@ -10,4 +10,4 @@ pub mod records;
 pub mod server;
 pub mod tasks;
 
-pub use lab::{Lab, LabBuilder};
+pub use lab::Lab;
