@@ -163,7 +163,8 @@ impl App {
         }
     }
 
-    /// The keys that programs call with, read beside the sessions, so that no call waits for their writings.
+    /// The keys that programs call with, on a connection of their own, so that no call waits for what is written through
+    /// others.
     ///
     /// # Errors
     ///

@@ -182,7 +182,7 @@ async fn open_http(
         diagnostics,
     };
     let mcp = Streamable::new(mcp, settings.max_body_bytes, closing.clone());
-    let access = Arc::new(Access::new(rules(config), app.keys()?));
+    let access = Arc::new(Access::new(rules(config), app.keys()?, app.keys()?));
     let door = HttpDoor::new(app.aegis(), access.clone(), settings, closing.clone()).mount("/mcp", mcp);
     let reload = Reload {
         sources: app.sources.clone(),

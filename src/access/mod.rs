@@ -74,6 +74,8 @@ impl Default for Rules {
 pub struct Access {
     rules: RwLock<Arc<Rules>>,
     keys: Arc<dyn KeyStore>,
+    /// The same ones, for writing: reading must not wait for that.
+    notes: Arc<dyn KeyStore>,
     tickets: Tickets,
     limits: Limits,
     /// When each key's use was noted last, in milliseconds since the Unix epoch.
@@ -100,12 +102,14 @@ pub enum Denied {
 }
 
 impl Access {
-    /// Builds it over what is configured and the store of keys.
+    /// Builds it over what is configured and two handles on the store of keys: one that is read on every call, and one
+    /// through which uses are noted behind the calls, which may wait for other processes.
     #[must_use]
-    pub fn new(rules: Rules, keys: Arc<dyn KeyStore>) -> Self {
+    pub fn new(rules: Rules, keys: Arc<dyn KeyStore>, notes: Arc<dyn KeyStore>) -> Self {
         Self {
             rules: RwLock::new(Arc::new(rules)),
             keys,
+            notes,
             tickets: Tickets::default(),
             limits: Limits::default(),
             noted: Mutex::default(),
@@ -185,9 +189,9 @@ impl Access {
             noted.retain(|_, at| recent(*at));
             noted.insert(id.to_owned(), now.millis());
         }
-        let (keys, id) = (self.keys.clone(), id.to_owned());
+        let (notes, id) = (self.notes.clone(), id.to_owned());
         let note = move || {
-            if let Err(error) = keys.touch_api_key(&id, now) {
+            if let Err(error) = notes.touch_api_key(&id, now) {
                 tracing::warn!(%error, "a key's use could not be noted");
             }
         };

@@ -18,7 +18,7 @@ fn access(master: Option<&str>) -> Place {
     let directory = tempfile::tempdir().unwrap();
     let store = Arc::new(SqliteStore::open(&directory.path().join("aegis.db")).unwrap());
     let rules = Rules { master: master.map(Secret::new), ..Rules::default() };
-    let access = Access::new(rules, store.clone());
+    let access = Access::new(rules, store.clone(), store.clone());
     Place { _directory: directory, store, access }
 }
 

@@ -33,12 +33,3 @@ impl<S: Sync> FromRequestParts<S> for Call {
             .ok_or_else(|| OpError::new(ErrorCode::Internal, "a route without its guard").into())
     }
 }
-
-/// Whoever this is, as a caller of operations.
-pub(super) fn caller(identity: &Arc<Identity>) -> Caller {
-    let surface = match &identity.name {
-        Some(name) => format!("http:{name}"),
-        None => "http".into(),
-    };
-    Caller { key: Some(identity.clone()), ..Caller::local(surface) }
-}

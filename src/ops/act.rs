@@ -15,6 +15,16 @@ impl Caller {
         Self { surface: surface.into(), inside: None, key: None }
     }
 
+    /// Whom a token or key stands for, through a surface: a key's name stands behind the surface's.
+    #[must_use]
+    pub fn keyed(surface: &str, key: Arc<Identity>) -> Self {
+        let surface = match &key.name {
+            Some(name) => format!("{surface}:{name}"),
+            None => surface.to_owned(),
+        };
+        Self { surface, inside: None, key: Some(key) }
+    }
+
     /// The key whose sessions alone the caller sees; none for those who see all.
     #[must_use]
     pub fn confined(&self) -> Option<&str> {

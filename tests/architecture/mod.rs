@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// From the top; modules on one line are strangers.
 const LAYERS: &[&[&str]] = &[
-    &["main", "app", "rehearse", "serve"],
+    &["main", "app", "rehearse", "reload", "serve"],
     &["mcp", "http", "cli", "viewers"],
     &["rehearsal"],
     &["ops"],

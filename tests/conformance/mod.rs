@@ -80,7 +80,7 @@ async fn the_suite_finds_nothing_wrong(#[case] requirements: &str) {
     let service = Streamable::of(move || Fixture(door.clone()), MOST_BYTES, closing.clone());
     let door = HttpDoor::new(
         app.aegis(),
-        Arc::new(Access::new(Rules::default(), app.keys().unwrap())),
+        Arc::new(Access::new(Rules::default(), app.keys().unwrap(), app.keys().unwrap())),
         settings,
         closing.clone(),
     );

@@ -1,5 +1,13 @@
 //! Whose session it is.
 
+use std::sync::Arc;
+
+use aegis::access::{Identity, Permission, Role};
+use aegis::domain::ErrorCode;
+use aegis::ops::{
+    Caller, CreatePipeline, CreateSession, GetSwarm, KillSession, ListPipelines, ListSessions, PipelineRef,
+    PipelineStep, SetState, StateRef, WaitForSession,
+};
 use serde_json::{Value, json};
 
 use crate::support::Lab;
@@ -27,7 +35,7 @@ async fn a_key_neither_sees_nor_touches_what_another_started() {
     // The same key of creation in other hands is another.
     let bobs = server.call_as(&bob, "POST", "/v1/sessions", new("bobs")).await.is(201);
     assert_ne!(bobs["id"], id);
-    assert_eq!(server.call_as(&ada, "POST", "/v1/sessions", new("adas")).await.is(200)["id"], id);
+    assert_eq!(server.call_as(&ada, "POST", "/v1/sessions", new("adas")).await.is(201)["id"], id);
 
     for (method, path, body) in [
         ("GET", "", None),
@@ -55,10 +63,10 @@ async fn a_key_neither_sees_nor_touches_what_another_started() {
 
     // An idle one is taken by its own key alone.
     server.until(bobs["id"].as_str().unwrap(), "idle").await;
-    let again = Some(json!({"workDir": lab.work_dir(), "prompt": "greet"}));
-    let taken = server.call_as(&bob, "POST", "/v1/sessions", again.clone()).await.is(200);
+    let again = json!({"workDir": lab.work_dir(), "prompt": "greet"});
+    let taken = server.call_as(&bob, "POST", "/v1/sessions", Some(again.clone())).await.is(200);
     assert_eq!((&taken["id"], &taken["reused"]), (&bobs["id"], &json!(true)));
-    let masters = server.post("/v1/sessions", again.unwrap()).await.is(201);
+    let masters = server.post("/v1/sessions", again).await.is(201);
 
     let seen = async |token: &str, path: &str| {
         let list = server.call_as(token, "GET", path, None).await.is(200);
@@ -125,4 +133,105 @@ async fn who_answered_is_told_by_the_keys_name() {
         (&json!("key:ada"), &json!("http:ada"), &json!(id), &json!("done"))
     );
     server.call_as(&ada, "DELETE", &format!("/v1/sessions/{id}"), None).await.is(200);
+}
+
+/// Whoever holds a key, through a door that knows nothing of permissions.
+fn holder(name: &str, role: Role) -> Caller {
+    let identity = Identity {
+        key: Some(format!("id-of-{name}")),
+        name: Some(name.into()),
+        role,
+        permissions: role.permissions(),
+        rate_limit: None,
+    };
+    Caller::keyed("mcp", Arc::new(identity))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operations_themselves_ask_who_calls() {
+    let lab = Lab::fake(json!({})).build().await;
+    let (aegis, local) = lab.aegis();
+    let (ada, bob) = (holder("ada", Role::Operator), holder("bob", Role::Operator));
+    let viewer = holder("viewer", Role::Viewer);
+    let new = || CreateSession { work_dir: lab.work_dir(), ..CreateSession::default() };
+    let refused = aegis.create_session(&viewer, new()).await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::Forbidden);
+    let set = SetState { key: "team/rules".into(), value: "x".into(), ttl_seconds: None };
+    assert_eq!(aegis.state_set(&viewer, set).await.unwrap_err().code, ErrorCode::Forbidden);
+    let key = StateRef { key: "team/rules".into() };
+    assert_eq!(aegis.state_delete(&viewer, key).await.unwrap_err().code, ErrorCode::Forbidden);
+    assert!(lab.session_dirs().is_empty());
+
+    let mut adas_news = aegis.news(&ada).await.unwrap();
+    let created = aegis.create_session(&ada, new()).await.unwrap().session;
+    let id = created.id.to_string();
+    assert_eq!(created.owner_key.as_deref(), Some("id-of-ada"));
+    adas_news.next().await;
+    for (caller, sees) in [(&ada, true), (&bob, false), (&viewer, false), (&local, true)] {
+        let list = aegis.list_sessions(caller, ListSessions::default()).await.unwrap();
+        assert_eq!(list.sessions.len(), usize::from(sees), "{}", caller.surface);
+        assert_eq!(aegis.roster(caller).await.unwrap().ids().contains(&created.id), sees);
+        let swarm = aegis.get_swarm(caller, GetSwarm {}).await.unwrap();
+        assert_eq!(swarm.processes.iter().any(|one| one.session_id == Some(created.id)), sees);
+        // By its name and a prefix too.
+        for reference in [created.name.as_str(), &id[..8]] {
+            let found = aegis.find(caller, reference).await;
+            assert_eq!(
+                found.as_ref().err().map(|error| error.code),
+                (!sees).then_some(ErrorCode::NoSuchSession)
+            );
+        }
+    }
+    let wait = WaitForSession { timeout_ms: Some(0), ..WaitForSession::default() };
+    assert_eq!(aegis.wait_for_session(&bob, wait).await.unwrap_err().code, ErrorCode::NoSuchSession);
+
+    let step = PipelineStep { prompt: "one".into(), ..PipelineStep::default() };
+    let new = CreatePipeline {
+        name: "adas".into(),
+        steps: vec![step],
+        work_dir: Some(lab.work_dir()),
+        ..CreatePipeline::default()
+    };
+    let pipeline = aegis.create_pipeline(&ada, new).await.unwrap();
+    for (caller, sees) in [(&ada, true), (&bob, false), (&local, true)] {
+        let list = aegis.list_pipelines(caller, ListPipelines::default()).await.unwrap();
+        assert_eq!(list.pipelines.len(), usize::from(sees));
+        let named = PipelineRef { pipeline_id: pipeline.id.to_string() };
+        assert_eq!(aegis.get_pipeline(caller, named).await.is_ok(), sees);
+    }
+    let named = PipelineRef { pipeline_id: pipeline.id.to_string() };
+    assert_eq!(aegis.cancel_pipeline(&bob, named.clone()).await.unwrap_err().code, ErrorCode::NoSuchPipeline);
+    aegis.cancel_pipeline(&ada, named).await.unwrap();
+    let kill = KillSession { session_id: id, force: None };
+    assert_eq!(aegis.kill_session(&bob, kill.clone()).await.unwrap_err().code, ErrorCode::Forbidden);
+    aegis.kill_session(&ada, kill).await.unwrap();
+    assert!(Role::Operator.permissions().contains(&Permission::Kill));
+
+    let log = crate::support::outside::cli(&lab, &["audit", "list", "--json"]).await.exits(0).json();
+    let told: Vec<_> = log["records"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            (
+                one["actor"].as_str().unwrap(),
+                one["action"].as_str().unwrap(),
+                one["outcome"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("key:viewer", "create_session", "forbidden"),
+            ("key:viewer", "state_set", "forbidden"),
+            ("key:viewer", "state_delete", "forbidden"),
+            ("key:ada", "create_session", "done"),
+            ("key:ada", "create_pipeline", "done"),
+            ("key:bob", "cancel_pipeline", "no_such_pipeline"),
+            ("key:ada", "cancel_pipeline", "done"),
+            ("key:bob", "kill_session", "forbidden"),
+            ("key:ada", "kill_session", "done"),
+        ]
+    );
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use aegis::domain::{Epoch, ErrorCode, PipelineEvent, StageEvent};
 use aegis::store::{
-    MemoryStore as _, PipelineClaim, PipelineRow, PipelineStore as _, SqliteStore, Store, StoreError,
-    TemplateStore as _,
+    KeyStore, MemoryStore as _, PipelineClaim, PipelineRow, PipelineStore as _, SqliteStore, Store,
+    StoreError, TemplateStore as _,
 };
 use rusqlite::Connection;
 
@@ -82,6 +82,24 @@ fn an_older_file_gets_the_newer_tables_and_keeps_its_rows() {
     assert_eq!(store.live_sessions().unwrap(), [session]);
     assert_eq!(store.memory_keys(1, at(0)).unwrap(), [""; 0]);
     assert_eq!(store.templates(None, 1).unwrap(), []);
+}
+
+#[test]
+fn a_step_that_came_to_be_in_between_is_done_later() {
+    let directory = tempfile::tempdir().unwrap();
+    let session = row("one", 1);
+    open(directory.path()).insert_session(&session).unwrap();
+    let path = directory.path().join("state/aegis.db");
+    let raw = Connection::open(&path).unwrap();
+    raw.execute_batch(
+        "DROP TABLE memory; DROP TABLE templates; DELETE FROM steps WHERE number = 3; PRAGMA user_version = 3;",
+    )
+    .unwrap();
+    drop(raw);
+    let store = open(directory.path());
+    assert_eq!(store.live_sessions().unwrap(), [session]);
+    assert_eq!(store.templates(None, 1).unwrap(), []);
+    assert_eq!(store.api_keys().unwrap(), []);
 }
 
 #[test]

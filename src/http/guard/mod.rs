@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 
 pub use origin::Hosts;
 
-use super::call::{Call, caller};
+use super::call::Call;
 use super::door::HttpDoor;
 use super::refusal::Refusal;
 use crate::access::{Denied, Identity, Left, Needs};
@@ -89,7 +89,7 @@ pub(super) async fn inner(State(gate): State<Gate>, mut request: Request, next: 
         Ok(key) => key,
         Err(refusal) => return refusal.into_response(),
     };
-    let caller = caller(&identity);
+    let caller = Caller::keyed("http", identity.clone());
     request.extensions_mut().insert(Call { caller, identity, from, idempotency_key });
     let mut response = next.run(request).await;
     if let Some(left) = left {

@@ -13,7 +13,6 @@ use std::time::Duration;
 use axum::extract::ws::{Message, WebSocket};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout, timeout_at};
 
-use super::call::caller;
 use super::door::HttpDoor;
 use super::stream::Frames;
 use crate::access::{Identity, Needs, Permission};
@@ -97,7 +96,7 @@ impl Viewer {
 
     /// Shows the terminal until somebody ends it.
     async fn show(&self, socket: &mut WebSocket, identity: &Identity) -> Result<End, End> {
-        let caller = caller(&Arc::new(identity.clone()));
+        let caller = Caller::keyed("http", Arc::new(identity.clone()));
         let allowed = identity.may(Needs::Permission(Permission::Send));
         let watch = self.readonly || !allowed;
         let id = self.session.to_string();
