@@ -281,25 +281,28 @@ async fn many_streams_get_every_event() {
         stream.next().await.unwrap();
         streams.push(stream);
     }
-    let last = format!("message {MESSAGES}");
     let readers: Vec<_> = streams
         .into_iter()
         .map(|mut stream| {
-            let last = last.clone();
             tokio::spawn(async move {
-                let told =
-                    stream.until("the last", |shown| shown.told["data"]["text"] == last.as_str()).await;
+                // The last is told before those in front of it: the hook is faster than the transcript.
+                let (mut told, mut texts) = (Vec::new(), HashSet::new());
+                while texts.len() < MESSAGES {
+                    let shown = stream.next().await.expect("the stream goes on");
+                    let text = shown.told["data"]["text"].as_str().unwrap_or_default();
+                    if text.starts_with("message ") {
+                        texts.insert(text.to_owned());
+                    }
+                    told.push(shown);
+                }
                 events(&told);
-                let texts: HashSet<&str> =
-                    told.iter().filter_map(|s| s.told["data"]["text"].as_str()).collect();
-                let texts: Vec<_> = texts.iter().filter(|text| text.starts_with("message ")).collect();
-                (texts.len(), told.iter().any(|shown| shown.name() == "gap"))
+                told.iter().any(|shown| shown.name() == "gap")
             })
         })
         .collect();
     send(&server, &id, "CROWD").await;
     for reader in readers {
-        assert_eq!(reader.await.unwrap(), (MESSAGES, false));
+        assert!(!reader.await.unwrap(), "nothing was missed");
     }
     server.call("DELETE", &format!("/v1/sessions/{id}"), None).await.is(200);
 }
