@@ -66,13 +66,11 @@ async fn read(addr: SocketAddr, path: String, timed: bool, open: tokio::sync::mp
 }
 
 async fn crowded(table: &mut Table, streams: usize, target: Target) {
-    let lab = lab(Lab::fake(json!({}))).await;
+    let every = Duration::from_secs(1) / RATE;
+    let lab = lab(Lab::fake(json!({"rules": [crowd(EVENTS, every)]}))).await;
     let server = HttpServer::start(&lab).await;
     let created = server.post("/v1/sessions", json!({"workDir": lab.work_dir()})).await.is(201);
     let id = created["id"].as_str().unwrap().to_owned();
-    server.until(&id, "idle").await;
-    // The transcript comes with the first turn.
-    server.post(&format!("/v1/sessions/{id}/send"), json!({"text": "hello"})).await.is(200);
     server.until(&id, "idle").await;
     let pid = i32::try_from(server.child.id().unwrap()).unwrap();
     let before = Used::of(pid);
@@ -84,7 +82,7 @@ async fn crowded(table: &mut Table, streams: usize, target: Target) {
     drop(open);
     let _ = all_open.recv().await;
     let opened = Used::of(pid);
-    crowd(&lab, &id, EVENTS, Duration::from_secs(1) / RATE).await;
+    server.post(&format!("/v1/sessions/{id}/send"), json!({"text": "CROWD"})).await.is(200);
     let (mut took, mut lost) = (Samples::default(), 0);
     while let Some(got) = readers.join_next().await {
         let got = got.unwrap();

@@ -4,9 +4,9 @@
 //   {"name", "arguments"}                     calls a tool: {"result"}
 //   {"do": "<what of the table below>", ...}  anything else: {"result"}
 // What fails is told as {"threw"}. What the server says unasked is kept until "heard" asks for it.
-import { createInterface } from "node:readline";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { requestInit, serve } from "./lines.mjs";
 
 const [sdk, aegis] = process.argv.slice(2);
 const load = (file) => import(pathToFileURL(join(sdk, "node_modules/@modelcontextprotocol/sdk/dist/esm", file)));
@@ -15,7 +15,6 @@ const { StdioClientTransport } = await load("client/stdio.js");
 const { StreamableHTTPClientTransport } = await load("client/streamableHttp.js");
 const types = await load("types.js");
 
-const tell = (value) => process.stdout.write(JSON.stringify(value) + "\n");
 const client = new Client({ name: "test", version: "0" }, { capabilities: { elicitation: {} } });
 
 // What the server said by itself: the method, and what came with it.
@@ -84,25 +83,7 @@ const doing = {
   },
 };
 
-const token = process.env.AEGIS_AUTH_TOKEN;
-const requestInit = token ? { headers: { Authorization: `Bearer ${token}` } } : {};
 const transport = aegis.startsWith("http:")
   ? new StreamableHTTPClientTransport(new URL(aegis), { requestInit })
   : new StdioClientTransport({ command: aegis, args: process.argv.slice(4), env: process.env, stderr: "ignore" });
-try {
-  await client.connect(transport);
-  const { tools } = await client.listTools();
-  tell({ tools: tools.map((tool) => tool.name), withSchema: tools.filter((tool) => tool.outputSchema).length });
-} catch (error) {
-  tell({ threw: String(error) });
-  process.exit(1);
-}
-for await (const line of createInterface({ input: process.stdin })) {
-  try {
-    const asked = JSON.parse(line);
-    tell({ result: await (asked.do ? doing[asked.do](asked) : client.callTool(asked)) });
-  } catch (error) {
-    tell({ threw: String(error) });
-  }
-}
-await client.close();
+await serve(client, transport, doing);

@@ -250,7 +250,7 @@ async fn a_web_page_gets_no_terminal(
 /// A viewer that reads nothing: the session goes on, others see it, and the viewer is shown the last screen.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_that_does_not_read_slows_nobody() {
-    let flood = json!({"on": "FLOOD", "steps": [{"flood": {"bytes": 20_000_000}}, {"say": "Dry again."}]});
+    let flood = json!({"on": "FLOOD", "steps": [{"flood": {"bytes": 8_000_000}}, {"say": "Dry again."}]});
     let lab = Lab::fake(json!({"rules": [flood]})).build().await;
     let server = HttpServer::start(&lab).await;
     let id = create(&lab, &server).await;
@@ -262,7 +262,7 @@ async fn a_viewer_that_does_not_read_slows_nobody() {
     late.until_shown("Dry again.").await;
     stuck.until_shown("Dry again.").await;
     let bytes: usize = stuck.told.iter().filter_map(|told| told["data"].as_str()).map(str::len).sum();
-    assert!(bytes < 25_000_000, "{bytes}");
+    assert!(bytes < 10_000_000, "{bytes}");
     server.call("DELETE", &format!("/v1/sessions/{id}"), None).await.is(200);
 }
 

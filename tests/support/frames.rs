@@ -1,16 +1,13 @@
 //! A reader of a stream of events that knows only what the wire says.
 
-use std::io::Write as _;
 use std::time::Duration;
 
-use aegis::domain::EventData;
 use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
 use hyper::body::{Bytes, Incoming};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::Lab;
 use super::http::HttpServer;
 use super::tasks::PATIENCE;
 
@@ -113,27 +110,14 @@ impl Events {
     }
 }
 
-/// Puts so many messages into a session's transcript, one each so often, as Claude Code does.
-pub async fn crowd(lab: &Lab, id: &str, messages: usize, every: Duration) {
-    let path = lab.events().into_iter().find_map(|event| match event.data {
-        EventData::Conversation { transcript_path, .. } if event.session_id.to_string() == id => {
-            transcript_path
-        }
-        _ => None,
-    });
-    let mut file = std::fs::File::options().create(true).append(true).open(path.unwrap()).unwrap();
-    let mut beat = tokio::time::interval(every.max(Duration::from_micros(1)));
-    for number in 1..=messages {
-        if !every.is_zero() {
-            beat.tick().await;
-        }
-        let line = json!({
-            "type": "assistant", "uuid": uuid::Uuid::new_v4(), "parentUuid": null, "isSidechain": false,
-            "timestamp": "2026-11-25T12:00:00.000Z",
-            "message": {"id": format!("m{number}"), "role": "assistant", "model": "claude-fake", "type": "message",
-                "content": [{"type": "text", "text": format!("message {number}")}],
-                "usage": {"input_tokens": 1, "output_tokens": 1}},
-        });
-        file.write_all(format!("{line}\n").as_bytes()).unwrap();
-    }
+/// A rule by which the stand-in says `message 1` and so on when it is told `CROWD`, one so often.
+pub fn crowd(messages: usize, every: Duration) -> Value {
+    let pause = u64::try_from(every.as_millis()).unwrap();
+    let say = |number| json!({"say": format!("message {number}")});
+    let steps: Vec<Value> = if pause == 0 {
+        (1..=messages).map(say).collect()
+    } else {
+        (1..=messages).flat_map(|number| [say(number), json!({"wait": {"ms": pause}})]).collect()
+    };
+    json!({"on": "CROWD", "steps": steps})
 }

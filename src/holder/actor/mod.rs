@@ -301,6 +301,7 @@ impl Actor {
             Timer::Kill => self.advance_kill(),
             Timer::Tree => self.record_tree(),
             Timer::Journal => self.write_journal(),
+            Timer::Missed => self.tell_missed(),
             Timer::Quiet => memory::give_back(),
             // These only wake the actor: settling looks at the time itself.
             Timer::Screen | Timer::Deliver | Timer::Keying | Timer::Waits => {}

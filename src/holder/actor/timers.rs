@@ -32,6 +32,8 @@ pub(super) enum Timer {
     Waits,
     /// The journal should take what waits for it.
     Journal,
+    /// Readers that were too slow should have room for a gap.
+    Missed,
     /// The next step of ending the session.
     Kill,
     /// The processes should be recorded again.

@@ -1,17 +1,23 @@
 //! Those who are connected: answers, events, and terminal output for viewers.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::value::to_raw_value;
 use tokio::sync::mpsc;
 
+use super::timers::Timer;
 use super::{Actor, ConnectionId, ReplyTo};
 use crate::domain::{Action, Ask, Event, EventData, Session, Source, Timestamp};
 use crate::wire::{Outcome, Push, Refusal, Reply, encode};
 
 /// How many keys of viewers are held while a prompt is being typed, in bytes.
 const HELD_KEYS: usize = 64 << 10;
+
+/// How long before a reader that has missed events is looked at again. It reads a full queue in some milliseconds.
+const TELL_AGAIN: Duration = Duration::from_millis(50);
 
 /// One connection.
 #[derive(Debug)]
@@ -116,6 +122,26 @@ impl Actor {
             if !connection.send(&Push::Event { event: Box::new(event.clone()) }) {
                 connection.missed = Some(event.seq);
             }
+        }
+        self.see_to_missed();
+    }
+
+    /// Tells the gap to readers that have missed events, if they have room for it by now. The next event would, but
+    /// there may be none.
+    pub(super) fn tell_missed(&mut self) {
+        let last = self.events.position().seq;
+        for connection in self.connections.values_mut() {
+            connection.missed = connection.missed.filter(|from| {
+                let gap = self.events.unnumbered(last, super::ending::gap(*from, last));
+                !connection.send(&Push::Event { event: Box::new(gap) })
+            });
+        }
+        self.see_to_missed();
+    }
+
+    fn see_to_missed(&mut self) {
+        if self.connections.values().any(|connection| connection.missed.is_some()) {
+            self.timers.ensure(Timer::Missed, TELL_AGAIN);
         }
     }
 

@@ -20,6 +20,7 @@ use super::call::Call;
 use super::door::HttpDoor;
 use super::refusal::Refusal;
 use crate::access::{Denied, Identity, Left, Needs};
+use crate::ops::Caller;
 
 /// The longest request id and idempotency key that a client may choose, in bytes.
 const LONGEST_ID: usize = 200;

@@ -15,7 +15,7 @@ use crate::http::guard::{bearer, denied};
 use crate::http::input::{Id, Query};
 use crate::http::refusal::{Refusal, Reply};
 use crate::http::route::Route;
-use crate::http::stream::{MOST_STREAMS, all_sessions, one_session};
+use crate::http::stream::{all_sessions, one_session, seat};
 use crate::http::terminal::{LONGEST, Viewer};
 
 pub(super) fn routes() -> Vec<Route> {
@@ -93,11 +93,7 @@ async fn terminal(
             .hint("connect with a WebSocket client")
             .header(header::UPGRADE, HeaderValue::from_static("websocket"))
     })?;
-    let place = door.streams.clone().try_acquire_owned().map_err(|_| {
-        let what = format!("there are {MOST_STREAMS} streams already");
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", what)
-            .hint("close some, or try again later")
-    })?;
+    let place = seat(&door.streams)?;
     // From here on, not from when the connection has been taken over: the server's end waits for it.
     let open = door.terminals.token();
     let viewer = Viewer { door, session, readonly };

@@ -235,7 +235,7 @@ fn status(status: &SessionStatus, what: &str, data: Map<String, Value>) -> Vec<P
     let mut parts = vec![Part { one: "status", all: Some("session_status_change"), data: told }];
     let mut more = |one, all, data| parts.push(Part { one, all: Some(all), data });
     match status {
-        SessionStatus::Stalled { .. } => {
+        SessionStatus::Stalled => {
             more("stall", "session_stall", json!({ "stallType": "silence", "detail": what }));
         }
         SessionStatus::Ended(ending) => {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::Response;
 use futures_util::stream::unfold;
 use serde_json::json;
@@ -14,10 +14,10 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 use super::frame::{Frame, bare, bare_at, one, own_position};
 use super::hub::{Frames, Owners};
-use super::{MOST_STREAMS, frame};
+use super::{frame, seat};
 use crate::domain::{Position, Session, SessionId, StatusWord};
 use crate::http::door::HttpDoor;
-use crate::http::refusal::{Refusal, Reply};
+use crate::http::refusal::Reply;
 use crate::ops::{Caller, Place, Replay, SessionRef};
 
 /// How much is written at once, in bytes: many small events as one piece, never so much that memory counts.
@@ -58,7 +58,7 @@ pub(in crate::http) async fn all_sessions(
     headers: &HeaderMap,
     after: Option<&str>,
 ) -> Reply<Response> {
-    let place = seat(door)?;
+    let place = seat(&door.streams)?;
     let after = last_id(headers, after);
     // Before it follows: whoever waits for a turn is not behind yet.
     let turn = match &after {
@@ -128,7 +128,7 @@ pub(in crate::http) async fn one_session(
     let request = || SessionRef { session_id: id.to_string() };
     // Whether it exists at all is found out first, whether it has ended after it is followed.
     door.aegis.get_status(&caller, request()).await?;
-    let place = seat(door)?;
+    let place = seat(&door.streams)?;
     let frames = door.hub.follow(id).await?;
     let session = door.aegis.get_status(&caller, request()).await?.session;
     let mut waiting = VecDeque::from([bare("connected", Some(id), None)]);
@@ -177,15 +177,6 @@ async fn rest(door: &HttpDoor, caller: &Caller, session: &Session, mut after: Po
 fn lost(after: &str) -> serde_json::Value {
     let after: String = after.chars().take(200).collect();
     json!({ "after": after, "reason": "what came after this id can no longer be told; read how things are now" })
-}
-
-fn seat(door: &HttpDoor) -> Reply<OwnedSemaphorePermit> {
-    door.streams.clone().try_acquire_owned().map_err(|_| {
-        let what = format!("there are {MOST_STREAMS} streams already");
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", what)
-            .hint("close some, or try again later")
-            .header(header::RETRY_AFTER, HeaderValue::from_static("5"))
-    })
 }
 
 /// The last id that the client has, which browsers send by themselves in the header.
