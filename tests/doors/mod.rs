@@ -1,6 +1,6 @@
 //! The doors from outside, with the real program and the real Claude Code.
 
-pub(crate) mod clients;
+pub mod clients;
 mod commands;
 mod eof;
 mod errors;

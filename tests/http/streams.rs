@@ -247,7 +247,7 @@ async fn a_stream_needs_the_token_in_the_header_and_a_session() {
 /// One stream that is never read, and others beside it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_is_not_read_slows_nobody() {
-    const MESSAGES: usize = 6000;
+    const MESSAGES: usize = 1500;
     let lab = Lab::fake(json!({"rules": [crowd(MESSAGES, Duration::ZERO)]})).build().await;
     let server = HttpServer::start(&lab).await;
     let id = create(&lab, &server, "one").await;
