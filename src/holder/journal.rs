@@ -104,6 +104,9 @@ pub fn read(path: &Path, after: Option<Position>, limit: usize) -> io::Result<Ve
     let mut parts: Vec<_> =
         (1..=KEPT_PARTS).rev().map(|number| part(path, number)).filter(|path| path.exists()).collect();
     parts.push(path.to_owned());
+    // Lines begin with these two, in this order; those to pass over need not be read any further.
+    let known =
+        after.map(|after| (format!("{{\"epoch\":\"{}\",\"seq\":", after.epoch).into_bytes(), after.seq));
     let mut events: Vec<Event> = Vec::new();
     for path in parts {
         let file = match File::open(&path) {
@@ -119,6 +122,12 @@ pub fn read(path: &Path, after: Option<Position>, limit: usize) -> io::Result<Ve
             if line.last() != Some(&b'\n') {
                 break;
             }
+            if known
+                .as_ref()
+                .is_some_and(|(start, seq)| number(&line, start).is_some_and(|number| number <= *seq))
+            {
+                continue;
+            }
             let Ok(event) = serde_json::from_slice::<Event>(&line) else { continue };
             let passed = after.is_some_and(|after| after.epoch == event.epoch && event.seq <= after.seq);
             if passed {
@@ -133,6 +142,13 @@ pub fn read(path: &Path, after: Option<Position>, limit: usize) -> io::Result<Ve
     }
     events.truncate(limit);
     Ok(events)
+}
+
+/// The number that follows this beginning of a line.
+fn number(line: &[u8], start: &[u8]) -> Option<u64> {
+    let rest = line.strip_prefix(start)?;
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    std::str::from_utf8(&rest[..digits]).ok()?.parse().ok()
 }
 
 /// What stands for the numbers between the last event and this one, if there are any. It carries the last of them.

@@ -78,13 +78,14 @@ struct TerminalQuery {
 
 async fn terminal(
     State(door): State<HttpDoor>,
+    call: Call,
     Id(session): Id<SessionId>,
     Query(TerminalQuery { readonly }): Query<TerminalQuery>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Reply<Response> {
-    let identity = match door.access.identify(bearer(&headers)) {
-        Ok(identity) => Some(identity),
+    let identity = match door.access.admit(bearer(&headers), call.from) {
+        Ok((identity, _)) => Some(identity),
         Err(Denied::NoToken) => None,
         Err(why) => return Err(denied(why)),
     };
@@ -96,7 +97,7 @@ async fn terminal(
     let place = seat(&door.streams)?;
     // From here on, not from when the connection has been taken over: the server's end waits for it.
     let open = door.terminals.token();
-    let viewer = Viewer { door, session, readonly };
+    let viewer = Viewer { door, session, readonly, from: call.from };
     Ok(upgrade.max_message_size(LONGEST).max_frame_size(LONGEST).on_upgrade(move |socket| async move {
         viewer.serve(socket, identity).await;
         drop((place, open));

@@ -7,6 +7,7 @@
 mod text;
 mod words;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +46,8 @@ pub(super) struct Viewer {
     pub(super) door: HttpDoor,
     pub(super) session: SessionId,
     pub(super) readonly: bool,
+    /// Where the connection comes from.
+    pub(super) from: IpAddr,
 }
 
 impl Viewer {
@@ -80,8 +83,12 @@ impl Viewer {
             let said = timeout_at(deadline, socket.recv()).await.map_err(|_| End::AuthTimeout)?;
             match read(said)? {
                 Heard::Said(Said::Auth { token }) => {
-                    let identity =
-                        self.door.access.identify(Some(token.reveal())).map_err(|_| End::Unauthorized)?;
+                    let identity = self
+                        .door
+                        .access
+                        .admit(Some(token.reveal()), self.from)
+                        .map_err(|_| End::Unauthorized)?
+                        .0;
                     tell(socket, &Told::Status { status: "authenticated" }).await?;
                     return Ok(identity);
                 }
