@@ -85,11 +85,11 @@ pub(super) async fn run(cx: &Cx, command: ChannelsCommand) -> Result<Exit, OpErr
             }
         }
         ChannelsCommand::DeadLetters(args) => {
-            let letters = cx.aegis.dead_letters(caller, ChannelRef { channel: args.channel }).await?;
+            let letters = cx.aegis.list_dead_letters(caller, ChannelRef { channel: args.channel }).await?;
             cx.out.give(&letters, |all| dead_letters(all))?;
         }
         ChannelsCommand::Deliveries(args) => {
-            let all = cx.aegis.deliveries(caller, ChannelRef { channel: args.channel }).await?;
+            let all = cx.aegis.list_deliveries(caller, ChannelRef { channel: args.channel }).await?;
             cx.out.give(&all, |all| deliveries(all))?;
         }
         ChannelsCommand::Retry(args) => {
@@ -98,7 +98,7 @@ pub(super) async fn run(cx: &Cx, command: ChannelsCommand) -> Result<Exit, OpErr
             cx.out.give(&retried, |retried| format!("{} will be sent again", retried.retried))?;
         }
         ChannelsCommand::Refusals(_) => {
-            cx.out.give(&cx.aegis.refusals(caller).await?, |all| refusals(all))?;
+            cx.out.give(&cx.aegis.list_refusals(caller).await?, |all| refusals(all))?;
         }
         ChannelsCommand::Alerts(_) => {
             let stats = cx.aegis.alert_stats(caller).await?;

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Aegis, Caller};
+use crate::access::Needs;
 use crate::channel::{AlertStats, Channels};
 use crate::domain::{ErrorCode, OpError, OutboxEntry, OutboxState, Timestamp, Topic};
 use crate::store::{KEPT, KEPT_REFUSALS, Store, StoreError};
@@ -299,7 +300,7 @@ impl Aegis {
     /// # Errors
     ///
     /// `no_such_channel`, `storage_failed`.
-    pub async fn dead_letters(&self, _: &Caller, req: ChannelRef) -> Result<Vec<DeadLetter>, OpError> {
+    pub async fn list_dead_letters(&self, _: &Caller, req: ChannelRef) -> Result<Vec<DeadLetter>, OpError> {
         let targets = self.targets();
         let entries = self.entries(req, Some(OutboxState::Dead)).await?;
         let letters = entries.into_iter().rev().map(|entry| DeadLetter {
@@ -320,7 +321,7 @@ impl Aegis {
     /// # Errors
     ///
     /// `no_such_channel`, `storage_failed`.
-    pub async fn deliveries(&self, _: &Caller, req: ChannelRef) -> Result<Vec<DeliveryView>, OpError> {
+    pub async fn list_deliveries(&self, _: &Caller, req: ChannelRef) -> Result<Vec<DeliveryView>, OpError> {
         let targets = self.targets();
         let entries = self.entries(req, None).await?;
         let views = entries.into_iter().map(|entry| DeliveryView {
@@ -355,12 +356,18 @@ impl Aegis {
     /// # Errors
     ///
     /// `no_such_channel`, `storage_failed`.
-    pub async fn retry_deliveries(&self, _: &Caller, req: RetryDeliveries) -> Result<Retried, OpError> {
-        let channel = req.channel.map(|name| self.known(name)).transpose()?;
-        let (id, now) = (req.id, Timestamp::now());
-        let retried = self.outbox(move |store| store.retry(channel.as_deref(), id.as_deref(), now)).await?;
-        self.engine.tell_outbox();
-        Ok(Retried { retried })
+    pub async fn retry_deliveries(&self, caller: &Caller, req: RetryDeliveries) -> Result<Retried, OpError> {
+        let act = self.begin(caller, "retry_deliveries", Needs::Admin).await?;
+        let done = async {
+            let channel = req.channel.map(|name| self.known(name)).transpose()?;
+            let (id, now) = (req.id, Timestamp::now());
+            let retried =
+                self.outbox(move |store| store.retry(channel.as_deref(), id.as_deref(), now)).await?;
+            self.engine.tell_outbox();
+            Ok(Retried { retried })
+        };
+        let done = done.await;
+        act.end(done).await
     }
 
     /// Lists what came in through channels and was refused, newest first.
@@ -368,7 +375,7 @@ impl Aegis {
     /// # Errors
     ///
     /// `storage_failed`.
-    pub async fn refusals(&self, _: &Caller) -> Result<Vec<RefusalView>, OpError> {
+    pub async fn list_refusals(&self, _: &Caller) -> Result<Vec<RefusalView>, OpError> {
         let refusals = self.outbox(|store| store.refusals(KEPT_REFUSALS)).await?;
         let view = refusals.into_iter().map(|refusal| RefusalView {
             at: refusal.at,

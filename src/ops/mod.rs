@@ -37,6 +37,7 @@ use crate::channel::Channels;
 use crate::domain::{ErrorCode, OpError, SessionId};
 use crate::engine::Engine;
 
+pub use crate::channel::AlertStats;
 pub use crate::engine::{
     AttachInput, Attachment, Fed, Feed, Mark, Newcomer, News, NewsReader, Place, Project, Replay, Repository,
     Roster,

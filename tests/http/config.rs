@@ -28,7 +28,7 @@ async fn each_value_is_shown_with_where_it_comes_from() {
     // What stands beside it in its group stays.
     assert_eq!(shown["rateLimit.sessionsMax"], json!({"value": 100, "from": "default"}));
     assert_eq!(shown["terminal.rows"]["value"], 40);
-    assert_eq!(shown["authToken"]["value"], "********");
+    assert_eq!(shown["authToken"]["value"], "[REDACTED]");
     let words = cli(&lab, &["config"]).await.exits(0).stdout;
     assert!(words.contains("AEGIS_PORT") && !words.contains("hush"), "{words}");
     std::fs::write(&file, json!({"rateLimit": {"generlMax": 7}}).to_string()).unwrap();

@@ -11,7 +11,7 @@ use crate::claude::transcript::Piece;
 use crate::domain::{ContentType, Role, Timestamp};
 
 /// How much of a text events and listings tell, in characters.
-const PREVIEW_CHARS: usize = 500;
+pub(super) const PREVIEW_CHARS: usize = 500;
 
 /// Where a message's text is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,6 +141,11 @@ impl Index {
     pub(super) fn preview(&self, id: u64) -> Option<(Role, ContentType, String, Option<String>)> {
         let entry = self.entries.get(position(id)?)?;
         Some((entry.role, entry.content_type, entry.preview.to_string(), entry.tool_name.clone()))
+    }
+
+    /// Whether the message is so new that its preview is kept.
+    pub(super) fn keeps(&self, id: u64) -> bool {
+        position(id).is_some_and(|at| at + PREVIEWS_KEPT >= self.entries.len())
     }
 
     fn write(&mut self, id: u64) {

@@ -433,9 +433,23 @@ impl Conversation {
         self.talk.stats()
     }
 
-    /// What an event tells of a message.
+    /// What an event tells of a message. Of one that came with many others the text may not be kept any more; then it
+    /// is read where it stands.
     pub(super) fn preview(&self, id: u64) -> Option<(Role, ContentType, String, Option<String>)> {
-        self.index.preview(id)
+        let (role, content_type, text, tool_name) = self.index.preview(id)?;
+        if !text.is_empty() || self.index.keeps(id) {
+            return Some((role, content_type, text, tool_name));
+        }
+        let query = MessageQuery {
+            after_id: Some(id.saturating_sub(1)),
+            limit: 1,
+            include_thinking: true,
+            max_chars: index::PREVIEW_CHARS,
+            ..MessageQuery::default()
+        };
+        let read = self.page(&query).ok().and_then(|page| page.messages.into_iter().next());
+        let text = read.filter(|message| message.id == id).map_or(text, |message| message.text);
+        Some((role, content_type, text, tool_name))
     }
 
     /// Reads a page.

@@ -5,6 +5,7 @@ mod audit;
 mod auth;
 mod batch;
 mod catalog;
+mod channels;
 mod family;
 mod figures;
 mod handshake;
@@ -45,6 +46,7 @@ pub(super) fn all() -> Vec<Route> {
         family::routes(),
         policy::routes(),
         catalog::routes(),
+        channels::routes(),
         memory::routes(),
         templates::routes(),
         pipelines::routes(),
