@@ -236,9 +236,9 @@ impl Merged<'_> {
             Kind::Names => value.as_array().is_some_and(|names| names.iter().all(is_name)),
             // An empty path would be the base directory itself, which nobody means.
             Kind::Path | Kind::Program | Kind::Text => value.as_str() != Some(""),
-            Kind::Secret => value.as_str().is_some_and(|text| !text.is_empty()),
+            Kind::Secret => value.is_null() || value.as_str().is_some_and(|text| !text.is_empty()),
             Kind::Users => value.as_array().is_some_and(|users| users.iter().all(Value::is_i64)),
-            Kind::Integer => value.is_i64(),
+            Kind::Integer => value.is_null() || value.is_i64(),
             Kind::Paths => value.as_array().is_some_and(|paths| !paths.contains(&Value::from(""))),
             // What is wrong with which rule is told below.
             Kind::Policy | Kind::Webhooks | Kind::Topics => true,
