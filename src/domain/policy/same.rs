@@ -112,6 +112,6 @@ mod tests {
         assert_eq!(rule("Bash", json!({"command": "touch a"})), "allow Bash(touch a)");
         assert_eq!(rule("Edit", json!({"file_path": "a"})), "allow Edit in /work/a");
         assert_eq!(rule("mcp__x__y", json!({"a": 1})), "allow mcp__x__y with the same input");
-        assert_eq!(rule("Bash", json!({"command": "x".repeat(500)})).chars().count(), 212);
+        assert_eq!(rule("Bash", json!({"command": "x".repeat(500)})).chars().count(), 213);
     }
 }
