@@ -47,7 +47,15 @@ impl Server {
     pub async fn run(command: std::process::Command) -> Self {
         let mut command = Command::from(command);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
-        let mut child = command.spawn().unwrap();
+        let mut child = loop {
+            match command.spawn() {
+                // A program that was copied just now: another test's child has its file open until it has started.
+                Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                    tokio::task::yield_now().await;
+                }
+                spawned => break spawned.unwrap(),
+            }
+        };
         let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         let pid = i32::try_from(child.id().unwrap()).unwrap();
         let pending: Pending = Arc::new(Mutex::new(Some(HashMap::new())));
