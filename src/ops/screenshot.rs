@@ -52,10 +52,10 @@ impl Aegis {
     ///
     /// # Errors
     ///
-    /// `no_such_session`, `invalid_argument` for an address that may not be called or a page that does not load,
+    /// `no_such_session`, `forbidden`, `invalid_argument` for an address that may not be called or a page that does not load,
     /// `unsupported` without a browser, `not_confirmed` for a page that takes too long, `internal`.
-    pub async fn screenshot(&self, _: &Caller, req: Screenshot) -> Result<ScreenshotTaken, OpError> {
-        self.engine.resolve(&req.session_id).await?;
+    pub async fn screenshot(&self, caller: &Caller, req: Screenshot) -> Result<ScreenshotTaken, OpError> {
+        self.engine.resolve_seen(&req.session_id, caller.confined()).await?;
         let invalid = |what: String| OpError::new(ErrorCode::InvalidArgument, what);
         let url = Url::parse(&req.url).map_err(|error| invalid(format!("url: {error}")))?;
         let (width, height) = (req.width.unwrap_or(1280), req.height.unwrap_or(720));
