@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::support::Lab;
 use crate::support::http::HttpServer;
 use crate::support::outside::{McpClient, cli};
+use crate::support::records::deeds;
 
 const MASTER: &str = "hush-hush-hush";
 
@@ -26,20 +27,8 @@ async fn every_door_writes_into_one_log() {
 
     let log = server.get("/v1/audit?verify=true").await.is(200);
     assert_eq!(log["integrity"], json!({"valid": true}), "{log}");
-    let told: Vec<_> = log["records"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| {
-            (
-                one["actor"].as_str().unwrap(),
-                one["action"].as_str().unwrap(),
-                one["outcome"].as_str().unwrap(),
-            )
-        })
-        .collect();
     assert_eq!(
-        told,
+        deeds(&log),
         [
             ("master", "create_key", "done"),
             ("master", "create_key", "done"),

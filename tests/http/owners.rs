@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::Lab;
 use crate::support::http::HttpServer;
+use crate::support::records::deeds;
 
 const MASTER: &str = "hush-hush-hush";
 
@@ -49,6 +50,24 @@ async fn a_key_neither_sees_nor_touches_what_another_started() {
         ("POST", "/interrupt", None),
         ("POST", "/escape", None),
         ("POST", "/answer", Some(json!({"questionId": "x", "answer": "y"}))),
+        ("POST", "/spawn", None),
+        ("POST", "/fork", None),
+        ("PUT", "/permissions", Some(json!([]))),
+        ("POST", "/screenshot", Some(json!({"url": "http://127.0.0.1:1/"}))),
+        ("GET", "/read", None),
+        ("GET", "/transcript", None),
+        ("GET", "/transcript/cursor", None),
+        ("GET", "/pane", None),
+        ("GET", "/health", None),
+        ("GET", "/summary", None),
+        ("GET", "/metrics", None),
+        ("GET", "/latency", None),
+        ("GET", "/tools", None),
+        ("GET", "/children", None),
+        ("GET", "/permissions", None),
+        ("GET", "/permission-profile", None),
+        ("GET", "/events", None),
+        ("GET", "/stream", None),
     ] {
         let told = server.call_as(&bob, method, &format!("/v1/sessions/{id}{path}"), body).await;
         let refused = told.is(403);
@@ -208,20 +227,8 @@ async fn the_operations_themselves_ask_who_calls() {
     assert!(Role::Operator.permissions().contains(&Permission::Kill));
 
     let log = crate::support::outside::cli(&lab, &["audit", "list", "--json"]).await.exits(0).json();
-    let told: Vec<_> = log["records"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| {
-            (
-                one["actor"].as_str().unwrap(),
-                one["action"].as_str().unwrap(),
-                one["outcome"].as_str().unwrap(),
-            )
-        })
-        .collect();
     assert_eq!(
-        told,
+        deeds(&log),
         [
             ("key:viewer", "create_session", "forbidden"),
             ("key:viewer", "state_set", "forbidden"),

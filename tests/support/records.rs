@@ -27,6 +27,20 @@ pub fn journals(lab: &Lab) -> Vec<Vec<Event>> {
     journals
 }
 
+/// Who did what, and how it came out, by a page of the audit log.
+pub fn deeds(log: &Value) -> Vec<(&str, &str, &str)> {
+    let records = log["records"].as_array().unwrap().iter();
+    records
+        .map(|one| {
+            (
+                one["actor"].as_str().unwrap(),
+                one["action"].as_str().unwrap(),
+                one["outcome"].as_str().unwrap(),
+            )
+        })
+        .collect()
+}
+
 /// Waits until the store has exactly what the journals have.
 pub async fn all_stored(lab: &Lab) -> Vec<Vec<Event>> {
     let store = SqliteStore::open(&lab.app().paths.database).unwrap();
