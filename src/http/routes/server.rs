@@ -1,8 +1,11 @@
 //! The server itself: health, capabilities, the description of its routes.
 
+use std::sync::LazyLock;
+
 use axum::Json;
+use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -138,8 +141,11 @@ fn code(draining: bool) -> StatusCode {
     if draining { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK }
 }
 
-async fn openapi() -> Json<Value> {
-    Json(HttpDoor::openapi())
+/// Made at the first call: it says the same as long as the program runs.
+static DESCRIPTION: LazyLock<Bytes> = LazyLock::new(|| HttpDoor::openapi().to_string().into());
+
+async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], DESCRIPTION.clone()).into_response()
 }
 
 async fn next_version() -> Response {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::{Fault, SqliteStore, Sync, time};
+use super::{Fault, SqliteStore, Sync, data_version, time};
 use crate::domain::{ApiKey, Timestamp};
 use crate::store::api_keys::FoundKey;
 use crate::store::{KeyStore, StoreError};
@@ -52,10 +52,7 @@ impl KeyStore for SqliteStore {
 
     fn has_api_keys(&self) -> Result<bool, StoreError> {
         let mut opened = self.opened()?;
-        let number = opened
-            .connection
-            .pragma_query_value(None, "data_version", |row| row.get::<_, i64>(0))
-            .map_err(|error| Fault::from(error).at(&self.path))?;
+        let number = data_version(&opened.connection).map_err(|error| Fault::from(error).at(&self.path))?;
         if let Some((_, any)) = opened.keys.filter(|(read_at, _)| *read_at == number) {
             return Ok(any);
         }
