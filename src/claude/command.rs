@@ -105,6 +105,23 @@ pub fn command_ran(text: &str) -> Option<&str> {
     Some(text.trim_start().strip_prefix("<command-name>")?.split_once("</command-name>")?.0)
 }
 
+/// What was typed for a command that became a prompt, from the line that stands for it: `/name arguments`. Commands of
+/// Claude Code's own are told otherwise ([`command_ran`]).
+#[must_use]
+pub fn command_typed(text: &str) -> Option<String> {
+    let text = text.trim_start();
+    if !text.starts_with("<command-message>") {
+        return None;
+    }
+    let name = between(text, "<command-name>", "</command-name>")?;
+    let arguments = between(text, "<command-args>", "</command-args>").unwrap_or_default();
+    name.starts_with('/').then(|| format!("{name} {arguments}").trim_end().to_owned())
+}
+
+fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
+    Some(text.split_once(start)?.1.split_once(end)?.0)
+}
+
 /// Whether a row of the screen says that there is no command of this name (2.1.197, 2.1.330).
 #[must_use]
 pub fn says_unknown(row: &str, name: &str) -> bool {
@@ -180,9 +197,18 @@ mod tests {
         );
         assert_eq!(shell_input("<bash-input>echo '&lt;'</bash-input>"), Some("echo '&lt;'"));
         assert_eq!(command_ran("<command-name>/usage</command-name>\n  <command-message>"), Some("/usage"));
-        assert_eq!(
-            command_ran("<command-message>mycmd</command-message>\n<command-name>/mycmd</command-name>"),
-            None
-        );
+    }
+
+    #[rstest]
+    #[case(
+        "<command-message>my</command-message>\n<command-name>/my</command-name>\n<command-args>a b</command-args>",
+        Some("/my a b")
+    )]
+    #[case("<command-message>my</command-message>\n<command-name>/my</command-name>", Some("/my"))]
+    #[case("<command-message>The \"pdf\" skill</command-message>\n<command-name>pdf</command-name>", None)]
+    #[case("<command-name>/usage</command-name>\n<command-message>usage</command-message>", None)]
+    fn a_command_that_became_a_prompt_reads_back(#[case] text: &str, #[case] typed: Option<&str>) {
+        assert_eq!(command_typed(text).as_deref(), typed);
+        assert_eq!(typed.and(command_ran(text)), None);
     }
 }

@@ -184,6 +184,7 @@ fn user_facts(json: &Json<'_>, pieces: &[Piece]) -> Vec<Fact> {
     } else if text.starts_with(INTERRUPTED) {
         facts.push(Fact::Interrupted);
     } else if pieces.iter().any(|piece| piece.is_prompt) {
+        let text = command::command_typed(&text).unwrap_or(text);
         facts.push(Fact::Prompt { text, prompt_id: json["promptId"].as_str().map(str::to_owned) });
     }
     facts

@@ -2,6 +2,7 @@
 
 use super::lean::Json;
 use super::line::content_text;
+use crate::claude::command::command_typed;
 use crate::claude::prompt::unwrapped;
 use crate::domain::{ContentType, Role};
 
@@ -74,6 +75,11 @@ fn user(json: &Json<'_>) -> Vec<Piece> {
     let content = &json["message"]["content"];
     let prompt_id = json["promptId"].as_str().map(str::to_owned);
     let said = |text: &str| {
+        if json["isMeta"] != true
+            && let Some(typed) = command_typed(text)
+        {
+            return Piece::prompt(typed, prompt_id.clone());
+        }
         let foreign = json["isMeta"] == true
             || json["isCompactSummary"] == true
             || json["promptSource"] == "system"
@@ -166,6 +172,13 @@ mod tests {
                 (ContentType::ToolUse, r#"{"command":"ls"}"#.to_owned()),
             ]
         );
+    }
+
+    #[test]
+    fn a_command_that_became_a_prompt_is_one() {
+        let text = "<command-message>my</command-message>\n<command-name>/my</command-name>\n<command-args>a</command-args>";
+        let line = json!({"type":"user","promptId":"p1","message":{"content":text}});
+        assert_eq!(read(&line), [Piece::prompt("/my a".into(), Some("p1".into()))]);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Actor;
+use super::menu::{Menu, Next, Shows};
 use super::shown::{is_empty, shows};
 use super::timers::Timer;
 use crate::claude::command::menu_is_open;
@@ -63,7 +64,7 @@ enum Stage {
     /// The box should show it.
     Showing { prompt: Outgoing, since: Instant },
     /// A menu under the box is being closed: Enter would take its choice.
-    Closing { prompt: Outgoing, since: Instant },
+    Closing { prompt: Outgoing, menu: Menu },
     /// Enter was pressed.
     Entered { prompt: Outgoing, since: Instant, again: usize },
 }
@@ -231,7 +232,7 @@ impl Actor {
             Stage::Stashing { since } => self.deliver.stage = self.go_on_stashing(now, since),
             Stage::Writing { prompt, token } => self.deliver.stage = Stage::Writing { prompt, token },
             Stage::Showing { prompt, since } => self.deliver.stage = self.go_on_showing(now, prompt, since),
-            Stage::Closing { prompt, since } => self.deliver.stage = self.go_on_closing(now, prompt, since),
+            Stage::Closing { prompt, menu } => self.deliver.stage = self.go_on_closing(now, prompt, menu),
             Stage::Entered { prompt, since, again } => {
                 self.deliver.stage = self.go_on_entered(now, prompt, since, again);
             }
@@ -360,25 +361,34 @@ impl Actor {
             return Stage::Rest;
         }
         if self.delivery_of(prompt.id) == Some(Delivery::Command) {
-            self.pty.write(keys::ESCAPE.to_vec(), None);
-            self.timers.set(Timer::Deliver, BOX_CHANGES);
-            return Stage::Closing { prompt, since: now };
+            return self.go_on_closing(now, prompt, Menu::new(now));
         }
         self.enter(now, prompt)
     }
 
-    fn go_on_closing(&mut self, now: Instant, prompt: Outgoing, since: Instant) -> Stage {
+    fn go_on_closing(&mut self, now: Instant, prompt: Outgoing, mut menu: Menu) -> Stage {
         let ours = self.view.input().is_some_and(|input| self.shows_as_meant(input, &prompt));
-        if ours && !menu_is_open(&self.grid.screen()) {
-            return self.enter(now, prompt);
-        }
-        if now >= since + BOX_CHANGES {
-            let what = "a menu under the input box did not close; Enter was not pressed";
-            self.advance(prompt.id, ReceiptState::Uncertain, Timestamp::now(), what);
-            self.doubt();
-            return Stage::Rest;
-        }
-        Stage::Closing { prompt, since }
+        let shows = match ours {
+            true if menu_is_open(&self.grid.screen()) => Shows::Menu,
+            true => Shows::Text,
+            false => Shows::Other,
+        };
+        let at = match menu.next(now, shows) {
+            Next::Closed => return self.enter(now, prompt),
+            Next::Stuck => {
+                let what = "a menu under the input box did not close; Enter was not pressed";
+                self.advance(prompt.id, ReceiptState::Uncertain, Timestamp::now(), what);
+                self.doubt();
+                return Stage::Rest;
+            }
+            Next::Escape(at) => {
+                self.pty.write(keys::ESCAPE.to_vec(), None);
+                at
+            }
+            Next::Wait(at) => at,
+        };
+        self.timers.set_at(Timer::Deliver, at);
+        Stage::Closing { prompt, menu }
     }
 
     fn enter(&mut self, now: Instant, prompt: Outgoing) -> Stage {

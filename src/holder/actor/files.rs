@@ -320,6 +320,11 @@ impl Actor {
         since >= self.status.settled_at() || self.status.settled_by() == Source::Live
     }
 
+    /// Whether the status says working only because a prompt or command was accepted, and that did not arrive.
+    fn nothing_came_of_it(&self) -> bool {
+        self.status.settled_by() == Source::Aegis && !self.receipts.any_open()
+    }
+
     /// Whether a turn that a hook told runs, nobody stopped it, and its end is still to be told.
     fn awaits_stop(&self) -> bool {
         self.turn_runs && self.status.current().in_turn() && !self.waits.stopping() && !self.interrupted
@@ -350,7 +355,9 @@ impl Actor {
                     self.timers.set(Timer::Live, Duration::from_secs(2));
                 } else if self.command_settles() || self.held_stop.is_some() {
                     self.timers.set(Timer::Live, COMMAND_SETTLES);
-                } else if let Some(since) = live.since.filter(|since| self.supersedes(*since)) {
+                } else if let Some(since) =
+                    live.since.filter(|since| self.supersedes(*since) || self.nothing_came_of_it())
+                {
                     match self.how_it_ended(since, now) {
                         Some((outcome, what)) => self.end_turn(Source::Live, now, outcome, what),
                         None => self.timers.set(Timer::Live, STOP_DUE),

@@ -13,6 +13,7 @@ mod events;
 mod files;
 mod hooks;
 mod keying;
+mod menu;
 mod policy;
 mod receipts;
 mod screen;

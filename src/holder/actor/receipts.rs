@@ -123,6 +123,12 @@ impl Receipts {
         !self.enqueued.is_empty() || self.all.iter().rev().take(100).any(|receipt| receipt.state.pending())
     }
 
+    /// Whether a prompt is on its way, or was taken and its turn is not over.
+    pub(super) fn any_open(&self) -> bool {
+        let taken = |receipt: &Receipt| receipt.state == ReceiptState::Submitted;
+        self.any_on_the_way() || self.all.iter().rev().take(100).any(taken)
+    }
+
     /// A queued prompt stands in the conversation now.
     pub(super) fn unqueue(&mut self, id: ReceiptId) -> bool {
         self.enqueued.remove(&id)

@@ -135,9 +135,9 @@ impl Actor {
     }
 
     pub(super) fn on_quiet(&mut self) {
-        let minutes = self.launch.spec.stall_threshold_ms / 1000;
+        let seconds = self.launch.spec.stall_threshold_ms / 1000;
         let now = Timestamp::now();
-        self.signal(Source::Silence, now, &Signal::Quiet, format!("no sign of life for {minutes} s"));
+        self.signal(Source::Silence, now, &Signal::Quiet, format!("no sign of life for {seconds} s"));
     }
 
     pub(super) fn on_startup_timeout(&mut self) {

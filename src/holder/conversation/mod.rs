@@ -54,6 +54,8 @@ pub(super) struct Conversation {
     seen: HashSet<String>,
     held: Vec<(Timestamp, tail::Read)>,
     prompts: Vec<Told>,
+    /// The command that this turn is for, of which the file has no line yet: what it stands for is told there only.
+    awaited_command: Option<u64>,
     bound_prompts: HashSet<String>,
     reply: Option<Told>,
     /// Replies of earlier turns, of which lines may still be on their way; the newest last.
@@ -100,6 +102,7 @@ impl Conversation {
             seen: HashSet::new(),
             held: Vec::new(),
             prompts: Vec::new(),
+            awaited_command: None,
             bound_prompts: HashSet::new(),
             reply: None,
             earlier: VecDeque::new(),
@@ -262,7 +265,9 @@ impl Conversation {
             self.bound_prompts.extend(piece.prompt_id.clone());
             let told = self.prompts.iter_mut().find(same)?;
             told.bound = true;
-            return Some(told.id);
+            let id = told.id;
+            self.awaited_command.take_if(|awaited| *awaited == id);
+            return Some(id);
         }
         let earlier = self.earlier.iter_mut().filter(|told| at <= told.at);
         let told = self.reply.iter_mut().chain(earlier).find(|told| !told.bound && says(told, piece))?;
@@ -338,7 +343,8 @@ impl Conversation {
 
     /// Whether the file still lacks something of the turn that comes before its last words.
     pub(super) fn lags(&self) -> bool {
-        !self.told_results.is_empty()
+        self.awaited_command.is_some()
+            || !self.told_results.is_empty()
             || !self.told_calls.is_empty()
             || self.open_calls.values().any(|call| !call.historic)
             || self.holds()
@@ -346,6 +352,7 @@ impl Conversation {
 
     /// The turn is over: gives up waiting for what is still missing.
     pub(super) fn turn_over(&mut self) {
+        self.awaited_command = None;
         self.told_results.clear();
         self.told_calls.clear();
         self.open_calls.clear();
@@ -380,6 +387,9 @@ impl Conversation {
         self.talk.message(piece.role, piece.content_type, None, false);
         let id = self.index.push(Entry::of(&piece, None, at, Place::Told(text.clone().into_owned())));
         self.index.flush();
+        if self.tail.is_some() && text.starts_with('/') {
+            self.awaited_command = Some(id);
+        }
         self.prompts.push(Told { id, at, text: text.into_owned(), prompt_id, bound: false });
         Some(id)
     }

@@ -207,3 +207,26 @@ fn a_long_chain_in_the_wrong_order_does_not_need_a_deep_stack() {
     let news = lab.write(&[reply("1", "0", "line 0")]);
     assert_eq!(news.messages.len(), count + 1);
 }
+
+#[test]
+fn a_command_that_becomes_a_prompt_is_waited_for_with_what_it_stands_for() {
+    let mut lab = Lab::new();
+    let now = lab.now();
+    assert_eq!(lab.conversation.prompt_told("/my a", Some("p1".into()), now), Some(1));
+    assert!(lab.conversation.lags(), "what it stands for is not in the file");
+    let text = "<command-message>my</command-message>\n<command-name>/my</command-name>\n<command-args>a</command-args>";
+    let mut companion = user("v", json!("u"), "Do it: a", "p1");
+    companion["isMeta"] = json!(true);
+    lab.write(&[user("u", Value::Null, text, "p1"), companion]);
+    assert!(!lab.conversation.lags());
+    let now = lab.now();
+    lab.conversation.reply_told("done", false, now);
+    assert_eq!(lab.texts(), ["/my a", "Do it: a", "done"]);
+
+    // One of which no line comes holds up its own turn only.
+    let now = lab.now();
+    lab.conversation.prompt_told("/my b", Some("p2".into()), now);
+    assert!(lab.conversation.lags());
+    lab.conversation.turn_over();
+    assert!(!lab.conversation.lags());
+}
