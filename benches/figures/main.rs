@@ -12,7 +12,8 @@
 //! compared is measured in one run, in turns. Everything is hermetic as in the tests: the home, state and sockets
 //! stand in a temporary directory, the environment is cleared, the API is a scripted one on loopback, every process
 //! is ended by its id. The program measured is the release build with the tests' fault points in it; one that is not
-//! armed costs an atomic load. Without tmux its columns stay empty.
+//! armed costs an atomic load. Without tmux its columns stay empty,
+//! and without wrk HTTP is not put under load.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
 #![allow(clippy::print_stdout, clippy::print_stderr, dead_code)]
 
@@ -23,6 +24,8 @@ mod channels;
 mod flood;
 /// From a hook to whoever waits, and from an answer to the hook.
 mod hooks;
+/// The HTTP door under load.
+mod http;
 /// What idle sessions cost.
 mod idle;
 /// From a call until the model receives the prompt, with the real Claude Code.
@@ -47,7 +50,7 @@ mod transcript;
 use table::Table;
 
 /// All topics that run without being named, in order.
-const TOPICS: &[&str] = &["start", "idle", "hooks", "launch", "prompts", "transcript", "flood", "streams"];
+const TOPICS: &[&str] = &["start", "idle", "hooks", "launch", "prompts", "transcript", "flood", "streams", "http"];
 
 #[tokio::main]
 async fn main() {
@@ -83,6 +86,7 @@ async fn main() {
             "prompts" => prompts::measure(&mut table).await,
             "transcript" => transcript::measure(&mut table).await,
             "streams" => streams::measure(&mut table).await,
+            "http" => http::measure(&mut table).await,
             "flood" => flood::measure(&mut table).await,
             "channels" => channels::measure().await,
             _ => soak::measure(&mut table, soak).await,

@@ -68,6 +68,7 @@ impl From<Vec<f64>> for Samples {
 pub enum Target {
     Under(f64),
     AtMost(f64),
+    AtLeast(f64),
     /// The 95th percentile, not the median.
     P95Under(f64),
     /// So much more than the bare program at most.
@@ -91,6 +92,7 @@ impl Row {
         match self.target {
             Target::Under(limit) => Some(self.ours.median() < limit),
             Target::AtMost(limit) => Some(self.ours.median() <= limit),
+            Target::AtLeast(limit) => Some(self.ours.median() >= limit),
             Target::P95Under(limit) => Some(self.ours.p95() < limit),
             Target::OverBare(more) => {
                 self.bare.as_ref().map(|bare| self.ours.median() <= bare.median() + more)
@@ -104,6 +106,7 @@ impl Row {
         match self.target {
             Target::Under(limit) => format!("< {}", tell(limit)),
             Target::AtMost(limit) => format!("≤ {}", tell(limit)),
+            Target::AtLeast(limit) => format!("≥ {}", tell(limit)),
             Target::P95Under(limit) => format!("p95 < {}", tell(limit)),
             Target::OverBare(more) => format!("≤ bare + {}", tell(more)),
             Target::None => String::new(),

@@ -61,4 +61,4 @@ pub use status::{
 };
 pub use template::{FillError, SecretEnv, Template, TemplateChange, TemplateField, fill, variables};
 pub use time::Timestamp;
-pub use visible::{escape, hides, visible};
+pub use visible::{beginning, escape, hides, visible};

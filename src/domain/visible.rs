@@ -33,6 +33,17 @@ pub fn visible(text: &str) -> String {
     escape(text, hides)
 }
 
+/// The first `most` characters of a text.
+#[must_use]
+pub fn beginning(text: &str, most: usize) -> &str {
+    match text.get(..most) {
+        // So few bytes have no more characters.
+        None if text.len() < most => text,
+        Some(start) if start.is_ascii() => start,
+        _ => text.char_indices().nth(most).and_then(|(end, _)| text.get(..end)).unwrap_or(text),
+    }
+}
+
 /// Shows every character that `hidden` names by its number; line breaks stay.
 #[must_use]
 pub fn escape(text: &str, hidden: impl Fn(char) -> bool) -> String {
@@ -46,4 +57,22 @@ pub fn escape(text: &str, hidden: impl Fn(char) -> bool) -> String {
         }
     }
     shown
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("abc", 5, "abc")]
+    #[case("abc", 3, "abc")]
+    #[case("abcd", 3, "abc")]
+    #[case("áéí", 2, "áé")]
+    #[case("aéi", 2, "aé")]
+    #[case("", 0, "")]
+    fn a_beginning_counts_characters(#[case] text: &str, #[case] most: usize, #[case] expected: &str) {
+        assert_eq!(beginning(text, most), expected);
+    }
 }

@@ -1,12 +1,14 @@
 //! One line of the transcript.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::lean::{self, Json};
-use super::piece::{Piece, pieces};
+use super::piece::{Piece, joined, pieces};
 use super::usage::{Usage, usage};
 use crate::claude::command;
-use crate::domain::{ErrorKind, Timestamp};
+use crate::domain::{ErrorKind, Timestamp, beginning};
 
 /// What a line proves about the session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +45,7 @@ pub enum Fact {
         tool_use_id: String,
         /// The tool.
         name: String,
-        /// Its input.
+        /// Its input; null in an [outline](Line::parse_from).
         input: Value,
     },
     /// Claude said something; the text of this line.
@@ -96,52 +98,70 @@ pub struct Line {
     pub usage: Option<Box<Usage>>,
 }
 
+/// How much of a line is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// All of it.
+    Whole,
+    /// The beginnings of its texts, in characters, and of its facts those that hold no text.
+    Outline(usize),
+}
+
+impl Depth {
+    /// As much of a text as this keeps.
+    pub(super) fn cut(self, text: &str) -> &str {
+        match self {
+            Self::Whole => text,
+            Self::Outline(most) => beginning(text, most),
+        }
+    }
+}
+
 impl Line {
     /// Reads one line. `None` if it is no JSON object; a line of an unknown type is a line without pieces.
     #[must_use]
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        Some(Self::read(&lean::read(bytes)?))
+        Some(Self::read(&lean::read(bytes)?, |_| Depth::Whole))
     }
 
-    fn read(json: &Json<'_>) -> Self {
-        let text = |key: &str| json[key].as_str().map(str::to_owned);
-        let mut line = Self {
-            uuid: text("uuid"),
-            parent: text("parentUuid"),
-            at: json["timestamp"].as_str().and_then(|at| at.parse::<Timestamp>().ok()),
-            pieces: Vec::new(),
-            facts: Vec::new(),
-            usage: None,
+    /// Reads one line as [`parse`](Self::parse) does, and of one that was written before `since` an outline only: of
+    /// each text the first `most` characters, and no facts that tell what was said. A long conversation that goes on
+    /// has tens of thousands of such lines.
+    #[must_use]
+    pub fn parse_from(bytes: &[u8], since: Timestamp, most: usize) -> Option<Self> {
+        let depth = |at: Option<Timestamp>| match at {
+            Some(at) if at < since => Depth::Outline(most),
+            Some(_) | None => Depth::Whole,
         };
+        Some(Self::read(&lean::read(bytes)?, depth))
+    }
+
+    fn read(json: &Json<'_>, depth: impl Fn(Option<Timestamp>) -> Depth) -> Self {
+        let text = |key: &str| json[key].as_str().map(str::to_owned);
+        let at = json["timestamp"].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+        let depth = depth(at);
+        let mut line = Self { uuid: text("uuid"), parent: text("parentUuid"), at, ..Self::default() };
         if json["type"] == "assistant" {
             line.usage = usage(json);
         }
-        // A subagent's own lines stand in its own file; older versions put them here.
         if json["isSidechain"] == true {
             return line;
         }
+        line.pieces = pieces(json, depth);
+        let whole = depth == Depth::Whole;
         match json["type"].as_str() {
-            Some("user") => {
-                line.pieces = pieces(json);
-                line.facts = user_facts(json, &line.pieces);
-            }
-            Some("assistant") => {
-                line.pieces = pieces(json);
-                line.facts = assistant_facts(json);
-            }
+            Some("user") => line.facts = user_facts(json, &line.pieces, depth),
+            Some("assistant") => line.facts = assistant_facts(json, depth),
             Some("system") => {
-                line.pieces = pieces(json);
                 line.facts.extend(system_fact(json));
                 line.facts.extend((json["subtype"] == "compact_boundary").then_some(Fact::Compacted));
             }
-            Some("queue-operation") if json["operation"] == "enqueue" => {
-                line.facts.extend(content_text(&json["content"]).map(|text| Fact::Enqueued { text }));
+            Some("queue-operation") if json["operation"] == "enqueue" && whole => {
+                let text = content_text(&json["content"]);
+                line.facts.extend(text.map(|text| Fact::Enqueued { text: text.into_owned() }));
             }
-            Some("attachment") if json["attachment"]["type"] == "queued_command" => {
-                if let Some(text) = content_text(&json["attachment"]["prompt"]) {
-                    line.pieces = vec![Piece::prompt(text.clone(), None)];
-                    line.facts.push(Fact::Joined { text });
-                }
+            Some("attachment") if whole => {
+                line.facts.extend(joined(json).map(|text| Fact::Joined { text: text.into_owned() }));
             }
             _ => {}
         }
@@ -150,12 +170,16 @@ impl Line {
 }
 
 /// The text of a content that is a string or a list of text blocks.
-pub(super) fn content_text(content: &Json<'_>) -> Option<String> {
+pub(super) fn content_text<'a>(content: &'a Json<'_>) -> Option<Cow<'a, str>> {
     match content {
-        Json::Text(text) => Some(text.clone().into_owned()),
+        Json::Text(text) => Some(Cow::Borrowed(text)),
         Json::List(blocks) => {
             let texts: Vec<_> = blocks.iter().filter_map(|block| block["text"].as_str()).collect();
-            (!texts.is_empty()).then(|| texts.join("\n"))
+            match texts[..] {
+                [] => None,
+                [text] => Some(Cow::Borrowed(text)),
+                _ => Some(Cow::Owned(texts.join("\n"))),
+            }
         }
         _ => None,
     }
@@ -164,7 +188,7 @@ pub(super) fn content_text(content: &Json<'_>) -> Option<String> {
 /// The words that Claude Code writes for an interrupt (2.1.197, 2.1.330).
 const INTERRUPTED: &str = "[Request interrupted by user";
 
-fn user_facts(json: &Json<'_>, pieces: &[Piece]) -> Vec<Fact> {
+fn user_facts(json: &Json<'_>, pieces: &[Piece], depth: Depth) -> Vec<Fact> {
     let content = &json["message"]["content"];
     let mut facts = Vec::new();
     for block in content.elements() {
@@ -179,12 +203,14 @@ fn user_facts(json: &Json<'_>, pieces: &[Piece]) -> Vec<Fact> {
         }
     }
     let Some(text) = content_text(content) else { return facts };
-    if let Some(fact) = own_fact(&text) {
-        facts.push(fact);
-    } else if text.starts_with(INTERRUPTED) {
+    if text.starts_with(INTERRUPTED) {
         facts.push(Fact::Interrupted);
+    } else if depth != Depth::Whole {
+        return facts;
+    } else if let Some(fact) = own_fact(&text) {
+        facts.push(fact);
     } else if pieces.iter().any(|piece| piece.is_prompt) {
-        let text = command::command_typed(&text).unwrap_or(text);
+        let text = command::command_typed(&text).unwrap_or_else(|| text.into_owned());
         facts.push(Fact::Prompt { text, prompt_id: json["promptId"].as_str().map(str::to_owned) });
     }
     facts
@@ -212,10 +238,10 @@ fn system_fact(json: &Json<'_>) -> Option<Fact> {
     }
 }
 
-fn assistant_facts(json: &Json<'_>) -> Vec<Fact> {
+fn assistant_facts(json: &Json<'_>, depth: Depth) -> Vec<Fact> {
     let message = &json["message"];
     if json["isApiErrorMessage"] == true {
-        let text = content_text(&message["content"]).unwrap_or_default();
+        let text = content_text(&message["content"]).unwrap_or_default().into_owned();
         let kind = serde_json::from_value(json["error"].to_value()).unwrap_or(ErrorKind::Unknown);
         return vec![Fact::Failed { kind, text }];
     }
@@ -224,14 +250,11 @@ fn assistant_facts(json: &Json<'_>) -> Vec<Fact> {
         match block["type"].as_str() {
             Some("tool_use") => {
                 if let (Some(id), Some(name)) = (block["id"].as_str(), block["name"].as_str()) {
-                    facts.push(Fact::ToolCalled {
-                        tool_use_id: id.to_owned(),
-                        name: name.to_owned(),
-                        input: block["input"].to_value(),
-                    });
+                    let input = if depth == Depth::Whole { block["input"].to_value() } else { Value::Null };
+                    facts.push(Fact::ToolCalled { tool_use_id: id.to_owned(), name: name.to_owned(), input });
                 }
             }
-            Some("text") => {
+            Some("text") if depth == Depth::Whole => {
                 facts.extend(block["text"].as_str().map(|text| Fact::Said { text: text.to_owned() }));
             }
             _ => {}
@@ -306,6 +329,23 @@ mod tests {
     )]
     fn a_line_proves(#[case] json: Value, #[case] expected: Vec<Fact>) {
         assert_eq!(Line::parse(json.to_string().as_bytes()).unwrap().facts, expected);
+    }
+
+    #[test]
+    fn an_older_line_is_read_in_outline() {
+        let line = |at: &str| {
+            let content = json!([{"type":"text","text":"áñswer"},{"type":"tool_use","id":"t1","name":"Bash","input":{"command":"ls"}}]);
+            json!({"type":"assistant","uuid":"u","timestamp":at,"message":{"content":content}}).to_string()
+        };
+        let since = "2026-01-02T00:00:00Z".parse().unwrap();
+        let read = |at: &str| Line::parse_from(line(at).as_bytes(), since, 3).unwrap();
+        let older = read("2026-01-01T23:59:59.999Z");
+        let texts: Vec<_> = older.pieces.iter().map(|piece| piece.text.as_str()).collect();
+        assert_eq!(texts, ["áñs", "{\"c"]);
+        let called = Fact::ToolCalled { tool_use_id: "t1".into(), name: "Bash".into(), input: Value::Null };
+        assert_eq!(older.facts, [called]);
+        let at = "2026-01-02T00:00:00.000Z";
+        assert_eq!(read(at), Line::parse(line(at).as_bytes()).unwrap());
     }
 
     #[test]

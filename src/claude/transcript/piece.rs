@@ -1,7 +1,9 @@
 //! What a reader sees of a line.
 
-use super::lean::Json;
-use super::line::content_text;
+use std::borrow::Cow;
+
+use super::lean::{self, Json};
+use super::line::{Depth, content_text};
 use crate::claude::command::command_typed;
 use crate::claude::prompt::unwrapped;
 use crate::domain::{ContentType, Role};
@@ -13,7 +15,7 @@ pub struct Piece {
     pub role: Role,
     /// What it holds.
     pub content_type: ContentType,
-    /// The whole text.
+    /// The text; of an [outline](super::Line::parse_from) its beginning.
     pub text: String,
     /// The tool, for calls.
     pub tool_name: Option<String>,
@@ -40,6 +42,13 @@ impl Piece {
         }
     }
 
+    /// The pieces of a line, whole. None if it is no JSON object or has nothing that a reader sees.
+    #[must_use]
+    pub fn of_line(bytes: &[u8]) -> Vec<Self> {
+        let json = lean::read(bytes);
+        json.map(|json| pieces(&json, Depth::Whole)).unwrap_or_default()
+    }
+
     /// A prompt.
     #[must_use]
     pub fn prompt(text: String, prompt_id: Option<String>) -> Self {
@@ -62,23 +71,36 @@ const NOT_SAID: &[&str] = &[
     "Caveat: The messages below",
 ];
 
-/// Reads the pieces of a user, assistant or system line.
-pub(super) fn pieces(json: &Json<'_>) -> Vec<Piece> {
+/// Reads the pieces of a line. A subagent's own lines stand in its own file; older versions put them here.
+pub(super) fn pieces(json: &Json<'_>, depth: Depth) -> Vec<Piece> {
+    if json["isSidechain"] == true {
+        return Vec::new();
+    }
     match json["type"].as_str() {
-        Some("user") => user(json),
-        Some("assistant") => assistant(json),
-        _ => system(json),
+        Some("user") => user(json, depth),
+        Some("assistant") => assistant(json, depth),
+        Some("system") => system(json, depth),
+        Some("attachment") => {
+            joined(json).map(|text| Piece::prompt(depth.cut(&text).to_owned(), None)).into_iter().collect()
+        }
+        _ => Vec::new(),
     }
 }
 
-fn user(json: &Json<'_>) -> Vec<Piece> {
+/// The text of a queued prompt that joined the running turn.
+pub(super) fn joined<'a>(json: &'a Json<'_>) -> Option<Cow<'a, str>> {
+    let attachment = &json["attachment"];
+    if attachment["type"] == "queued_command" { content_text(&attachment["prompt"]) } else { None }
+}
+
+fn user(json: &Json<'_>, depth: Depth) -> Vec<Piece> {
     let content = &json["message"]["content"];
     let prompt_id = json["promptId"].as_str().map(str::to_owned);
     let said = |text: &str| {
         if json["isMeta"] != true
             && let Some(typed) = command_typed(text)
         {
-            return Piece::prompt(typed, prompt_id.clone());
+            return Piece::prompt(depth.cut(&typed).to_owned(), prompt_id.clone());
         }
         let foreign = json["isMeta"] == true
             || json["isCompactSummary"] == true
@@ -86,9 +108,9 @@ fn user(json: &Json<'_>) -> Vec<Piece> {
             || text.starts_with("[Request interrupted by user")
             || NOT_SAID.iter().any(|start| text.trim_start().starts_with(start));
         if foreign {
-            Piece::new(Role::System, ContentType::Text, text.to_owned())
+            Piece::new(Role::System, ContentType::Text, depth.cut(text).to_owned())
         } else {
-            Piece::prompt(unwrapped(text).into_owned(), prompt_id.clone())
+            Piece::prompt(depth.cut(&unwrapped(text)).to_owned(), prompt_id.clone())
         }
     };
     let blocks = match content {
@@ -104,7 +126,7 @@ fn user(json: &Json<'_>) -> Vec<Piece> {
                 let failed = block["is_error"] == true;
                 let content_type = if failed { ContentType::ToolError } else { ContentType::ToolResult };
                 let text = content_text(&block["content"]).unwrap_or_default();
-                let mut piece = Piece::new(Role::Assistant, content_type, text);
+                let mut piece = Piece::new(Role::Assistant, content_type, depth.cut(&text).to_owned());
                 piece.tool_use_id = block["tool_use_id"].as_str().map(str::to_owned);
                 Some(piece)
             }
@@ -113,35 +135,37 @@ fn user(json: &Json<'_>) -> Vec<Piece> {
         .collect()
 }
 
-fn assistant(json: &Json<'_>) -> Vec<Piece> {
+fn assistant(json: &Json<'_>, depth: Depth) -> Vec<Piece> {
     let failed = json["isApiErrorMessage"] == true;
     let text_type = if failed { ContentType::Error } else { ContentType::Text };
     let block_piece = |block: &Json<'_>| {
-        let text = |key: &str| block[key].as_str().unwrap_or_default().to_owned();
+        let text = |key: &str| depth.cut(block[key].as_str().unwrap_or_default()).to_owned();
         match block["type"].as_str()? {
             "text" => Some(Piece::new(Role::Assistant, text_type, text("text"))),
             "thinking" => Some(Piece::new(Role::Assistant, ContentType::Thinking, text("thinking"))),
             "tool_use" | "server_tool_use" => {
-                let mut piece = Piece::new(Role::Assistant, ContentType::ToolUse, block["input"].to_string());
-                piece.tool_name = Some(text("name"));
-                piece.tool_use_id = Some(text("id"));
+                let input = block["input"].to_string();
+                let mut piece =
+                    Piece::new(Role::Assistant, ContentType::ToolUse, depth.cut(&input).to_owned());
+                piece.tool_name = Some(block["name"].as_str().unwrap_or_default().to_owned());
+                piece.tool_use_id = Some(block["id"].as_str().unwrap_or_default().to_owned());
                 Some(piece)
             }
             _ => None,
         }
     };
     match &json["message"]["content"] {
-        Json::Text(text) => vec![Piece::new(Role::Assistant, text_type, text.clone().into_owned())],
+        Json::Text(text) => vec![Piece::new(Role::Assistant, text_type, depth.cut(text).to_owned())],
         Json::List(blocks) => blocks.iter().filter_map(block_piece).collect(),
         _ => Vec::new(),
     }
 }
 
 /// Of the system lines only those that a reader would miss: a compaction, a notice.
-fn system(json: &Json<'_>) -> Vec<Piece> {
+fn system(json: &Json<'_>, depth: Depth) -> Vec<Piece> {
     let told = matches!(json["subtype"].as_str(), Some("compact_boundary" | "informational"));
     match json["content"].as_str() {
-        Some(text) if told => vec![Piece::new(Role::System, ContentType::Text, text.to_owned())],
+        Some(text) if told => vec![Piece::new(Role::System, ContentType::Text, depth.cut(text).to_owned())],
         _ => Vec::new(),
     }
 }
@@ -150,11 +174,10 @@ fn system(json: &Json<'_>) -> Vec<Piece> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::lean;
     use super::*;
 
     fn read(line: &Value) -> Vec<Piece> {
-        pieces(&lean::read(line.to_string().as_bytes()).unwrap())
+        pieces(&lean::read(line.to_string().as_bytes()).unwrap(), Depth::Whole)
     }
 
     #[test]

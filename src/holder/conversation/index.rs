@@ -1,14 +1,15 @@
 //! Which message stands where. In memory, and as lines in a file for readers after the session's end.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::claude::transcript::Piece;
-use crate::domain::{ContentType, Role, Timestamp};
+use crate::domain::{ContentType, Role, Timestamp, beginning};
 
 /// How much of a text events and listings tell, in characters.
 pub(super) const PREVIEW_CHARS: usize = 500;
@@ -60,17 +61,17 @@ pub(super) struct Index {
 
 /// A line of the index file. A later line about the same id replaces the earlier.
 #[derive(Serialize, Deserialize)]
-struct Row {
+struct Row<'a> {
     id: u64,
     role: Role,
     kind: ContentType,
     at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    tool: Option<String>,
+    tool: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    call: Option<String>,
+    call: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    path: Option<PathBuf>,
+    path: Option<Cow<'a, Path>>,
     #[serde(default)]
     offset: u64,
     #[serde(default)]
@@ -78,7 +79,7 @@ struct Row {
     #[serde(default)]
     piece: usize,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    text: Option<String>,
+    text: Option<Cow<'a, str>>,
 }
 
 /// Entries older than so many keep no preview: only the newest are told in events and listings.
@@ -155,8 +156,8 @@ impl Index {
             role: entry.role,
             kind: entry.content_type,
             at: entry.at,
-            tool: entry.tool_name.clone(),
-            call: entry.tool_use_id.clone(),
+            tool: entry.tool_name.as_deref().map(Cow::Borrowed),
+            call: entry.tool_use_id.as_deref().map(Cow::Borrowed),
             path: None,
             offset: 0,
             len: 0,
@@ -165,10 +166,10 @@ impl Index {
         };
         match &entry.place {
             Place::File { path, offset, len, piece } => {
-                row.path = Some(path.to_path_buf());
+                row.path = Some(Cow::Borrowed(path));
                 (row.offset, row.len, row.piece) = (*offset, *len, *piece);
             }
-            Place::Told(text) => row.text = Some(text.clone()),
+            Place::Told(text) => row.text = Some(Cow::Borrowed(text)),
         }
         let start = self.unwritten.len();
         match serde_json::to_writer(&mut self.unwritten, &row) {
@@ -202,20 +203,20 @@ pub(super) fn load(path: &Path) -> io::Result<Vec<Entry>> {
     // Most lines name the same transcript as the line before, and share its path.
     let mut last: Option<Arc<Path>> = None;
     for line in BufReader::new(file).split(b'\n') {
-        let Ok(row) = serde_json::from_slice::<Row>(&line?) else { continue };
+        let Ok(row) = serde_json::from_slice::<Row<'_>>(&line?) else { continue };
         let place = match (row.path, row.text) {
             (Some(path), _) => {
-                let path = last.take().filter(|last| **last == *path).unwrap_or_else(|| path.into());
+                let path = last.take().filter(|last| **last == *path).unwrap_or_else(|| Arc::from(path));
                 last = Some(path.clone());
                 Place::File { path, offset: row.offset, len: row.len, piece: row.piece }
             }
-            (None, text) => Place::Told(text.unwrap_or_default()),
+            (None, text) => Place::Told(text.unwrap_or_default().into_owned()),
         };
         let entry = Entry {
             role: row.role,
             content_type: row.kind,
-            tool_name: row.tool,
-            tool_use_id: row.call,
+            tool_name: row.tool.map(Cow::into_owned),
+            tool_use_id: row.call.map(Cow::into_owned),
             at: row.at,
             place,
             preview: "".into(),
@@ -231,14 +232,7 @@ pub(super) fn load(path: &Path) -> io::Result<Vec<Entry>> {
 
 /// What events and listings tell of a text.
 fn preview(text: &str) -> &str {
-    match text.get(..PREVIEW_CHARS) {
-        None if text.len() < PREVIEW_CHARS => text,
-        Some(start) if start.is_ascii() => start,
-        _ => {
-            let end = text.char_indices().nth(PREVIEW_CHARS).map_or(text.len(), |(end, _)| end);
-            text.get(..end).unwrap_or(text)
-        }
-    }
+    beginning(text, PREVIEW_CHARS)
 }
 
 fn position(id: u64) -> Option<usize> {

@@ -12,7 +12,6 @@ mod tail;
 mod talk;
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -154,7 +153,7 @@ impl Conversation {
             return;
         }
         let mut news = News::default();
-        let read = Tail::new(path).read(|reads| {
+        let read = Tail::new(path).read(self.since, |reads| {
             reads.into_iter().for_each(|read| self.take(now, read, &mut news));
             self.index.flush();
         });
@@ -168,7 +167,7 @@ impl Conversation {
     pub(super) fn catch_up(&mut self, now: Timestamp) -> News {
         let mut news = News::default();
         if let Some(mut tail) = self.tail.take() {
-            let read = tail.read(|reads| {
+            let read = tail.read(self.since, |reads| {
                 reads.into_iter().for_each(|read| self.offer(now, read, &mut news));
                 self.index.flush();
             });
@@ -232,9 +231,11 @@ impl Conversation {
         for (number, piece) in pieces.into_iter().enumerate() {
             let place =
                 Place::File { path: read.path.clone(), offset: read.offset, len: read.len, piece: number };
-            if let Some(id) = self.known(&piece, at) {
+            // No hook of this session told what was there before it.
+            let known = if historic { None } else { self.known(&piece, at) };
+            if let Some(id) = known {
                 self.index.bind(id, place);
-            } else if !self.covered(&piece, at) {
+            } else if historic || !self.covered(&piece, at) {
                 let tool = self.tool_of(&piece);
                 self.talk.message(piece.role, piece.content_type, tool.as_deref(), historic);
                 let id = self.index.push(Entry::of(&piece, tool, at, place));
@@ -465,11 +466,6 @@ impl Conversation {
     /// Reads a page.
     pub(super) fn page(&self, query: &MessageQuery) -> io::Result<MessagePage> {
         page::page(self.index.entries(), query)
-    }
-
-    /// Opens a file of which a page needs lines.
-    fn open(path: &Path) -> io::Result<File> {
-        File::open(path)
     }
 }
 

@@ -7,10 +7,9 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::Conversation;
 use super::index::{self, Entry, Place};
-use crate::claude::transcript::Line;
-use crate::domain::{ContentType, Message, MessagePage, MessageQuery};
+use crate::claude::transcript::Piece;
+use crate::domain::{ContentType, Message, MessagePage, MessageQuery, beginning};
 use crate::holder::SessionDir;
 
 /// An ended session's conversation.
@@ -96,22 +95,26 @@ fn index_of(id: u64) -> usize {
 /// Files opened for one page.
 #[derive(Default)]
 struct Files {
-    open: HashMap<Arc<Path>, File>,
+    open: HashMap<Arc<Path>, Option<Transcript>>,
 }
 
 impl Files {
     fn message(&mut self, at: usize, entry: &Entry, max_chars: usize) -> io::Result<Message> {
         let mut text = match &entry.place {
             Place::Told(text) => text.clone(),
-            Place::File { path, offset, len, piece } => self.text(path, *offset, *len, *piece)?,
+            Place::File { path, offset, len, piece } => match self.transcript(path)? {
+                Some(transcript) => transcript.text(*offset, *len, *piece)?,
+                None => "[Claude Code has removed this transcript]".into(),
+            },
         };
-        let end = text.char_indices().nth(max_chars).map(|(end, _)| end);
-        text.truncate(end.unwrap_or(text.len()));
+        let kept = beginning(&text, max_chars).len();
+        let truncated = kept < text.len();
+        text.truncate(kept);
         Ok(Message {
             id: at as u64 + 1,
             role: entry.role,
             content_type: entry.content_type,
-            truncated: end.is_some(),
+            truncated,
             text,
             tool_name: entry.tool_name.clone(),
             tool_use_id: entry.tool_use_id.clone(),
@@ -119,24 +122,46 @@ impl Files {
         })
     }
 
-    fn text(&mut self, path: &Arc<Path>, offset: u64, len: u64, piece: usize) -> io::Result<String> {
+    /// The file, `None` if it is gone.
+    fn transcript(&mut self, path: &Arc<Path>) -> io::Result<Option<&mut Transcript>> {
         if !self.open.contains_key(path) {
-            match Conversation::open(path) {
-                Ok(file) => self.open.insert(path.clone(), file),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    return Ok("[Claude Code has removed this transcript]".into());
-                }
-                Err(error) => return Err(error),
-            };
+            self.open.insert(path.clone(), Transcript::open(path)?);
         }
-        let Some(file) = self.open.get(path) else { return Ok(String::new()) };
+        Ok(self.open.get_mut(path).and_then(Option::as_mut))
+    }
+}
+
+/// A transcript that a page is read from.
+struct Transcript {
+    file: File,
+    size: u64,
+    /// The line that was read last, by its offset: what is left of its pieces.
+    line: (u64, Vec<String>),
+}
+
+impl Transcript {
+    fn open(path: &Path) -> io::Result<Option<Self>> {
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let size = file.metadata()?.len();
+        Ok(Some(Self { file, size, line: (u64::MAX, Vec::new()) }))
+    }
+
+    fn text(&mut self, offset: u64, len: u64, piece: usize) -> io::Result<String> {
         // The index may be damaged, and the transcript may have been cut since: only what is there is asked for.
-        if offset.checked_add(len).is_none_or(|end| file.metadata().is_ok_and(|file| file.len() < end)) {
+        if offset.checked_add(len).is_none_or(|end| self.size < end) {
             return Ok("[this message is no longer in the transcript]".into());
         }
-        let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
-        file.read_exact_at(&mut bytes, offset)?;
-        let mut pieces = Line::parse(&bytes).map(|line| line.pieces).unwrap_or_default();
-        Ok(if piece < pieces.len() { pieces.swap_remove(piece).text } else { String::new() })
+        if self.line.0 != offset {
+            let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
+            self.file.read_exact_at(&mut bytes, offset)?;
+            let pieces = Piece::of_line(&bytes).into_iter();
+            self.line = (offset, pieces.map(|piece| piece.text).collect());
+        }
+        // Each piece is asked for once.
+        Ok(self.line.1.get_mut(piece).map(std::mem::take).unwrap_or_default())
     }
 }

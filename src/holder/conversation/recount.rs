@@ -61,7 +61,7 @@ fn transcript(talk: &mut Talk, path: &Path, since: Timestamp, past_read: bool) -
     let mut tail = Tail::new(path.to_owned());
     let mut any_past = false;
     talk.goes_on_in(path);
-    let read = tail.read(|reads| {
+    let read = tail.read(since, |reads| {
         for line in reads.into_iter().map(|read| read.line) {
             let past = line.at.is_some_and(|at| at < since);
             any_past |= past;

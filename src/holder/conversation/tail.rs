@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
+use super::index::PREVIEW_CHARS;
 use crate::claude::transcript::Line;
+use crate::domain::Timestamp;
 
 /// The longest line kept, in bytes; a longer one (a picture in base64) is skipped.
 const LONGEST_LINE: u64 = 64 << 20;
@@ -43,22 +45,22 @@ impl Tail {
         &self.path
     }
 
-    /// Hands on the whole lines since the last time, in batches. A file that is not there yet has none; one that became
-    /// shorter was replaced and is read from its end on. Of a long file the next batch is read and parsed on a thread
-    /// beside, since the session answers nothing meanwhile.
-    pub(super) fn read(&mut self, mut each: impl FnMut(Vec<Read>)) -> io::Result<()> {
+    /// Hands on the whole lines since the last time, in batches; of those written before `since` an outline. A file that
+    /// is not there yet has none; one that became shorter was replaced and is read from its end on. Of a long file the
+    /// next batch is read and parsed on a thread beside, since the session answers nothing meanwhile.
+    pub(super) fn read(&mut self, since: Timestamp, mut each: impl FnMut(Vec<Read>)) -> io::Result<()> {
         let Some(file) = self.open()? else { return Ok(()) };
         let start = self.offset;
         let mut reader = BufReader::with_capacity(BUFFER, file);
         reader.seek(SeekFrom::Start(start))?;
         let first = self.batch(&mut reader)?;
         if (first.bytes.len() as u64) < BATCH {
-            each(first.parse(&self.path));
+            each(first.parse(&self.path, since));
             return Ok(());
         }
         let read = thread::scope(|scope| {
             let (parsed, batches) = mpsc::sync_channel(1);
-            let beside = || self.batches(&mut reader, first, move |reads| parsed.send(reads).is_ok());
+            let beside = || self.batches(&mut reader, since, first, move |reads| parsed.send(reads).is_ok());
             let beside = thread::Builder::new().spawn_scoped(scope, beside).ok()?;
             batches.into_iter().for_each(&mut each);
             Some(beside.join().unwrap_or_else(|_| Err(io::Error::other("the reading thread died"))))
@@ -68,7 +70,7 @@ impl Tail {
             self.offset = start;
             reader.seek(SeekFrom::Start(start))?;
             let first = self.batch(&mut reader)?;
-            self.batches(&mut reader, first, |reads| {
+            self.batches(&mut reader, since, first, |reads| {
                 each(reads);
                 true
             })
@@ -79,11 +81,12 @@ impl Tail {
     fn batches(
         &mut self,
         reader: &mut impl BufRead,
+        since: Timestamp,
         first: Batch,
         mut each: impl FnMut(Vec<Read>) -> bool,
     ) -> io::Result<()> {
         let mut batch = first;
-        while !batch.spans.is_empty() && each(batch.parse(&self.path)) {
+        while !batch.spans.is_empty() && each(batch.parse(&self.path, since)) {
             batch = self.batch(reader)?;
         }
         Ok(())
@@ -122,9 +125,9 @@ struct Batch {
 }
 
 impl Batch {
-    fn parse(&self, path: &Arc<Path>) -> Vec<Read> {
+    fn parse(&self, path: &Arc<Path>, since: Timestamp) -> Vec<Read> {
         let read = |span: &Span| {
-            let line = Line::parse(self.bytes.get(span.bytes.clone())?)?;
+            let line = Line::parse_from(self.bytes.get(span.bytes.clone())?, since, PREVIEW_CHARS)?;
             Some(Read { path: path.clone(), offset: span.offset, len: span.len, line })
         };
         self.spans.iter().filter_map(read).collect()
@@ -171,10 +174,10 @@ mod tests {
         io::Write::write_all(&mut file, line.repeat(lines).as_bytes()).unwrap();
         let mut tail = Tail::new(file.path().to_owned());
         let mut parts = Vec::new();
-        tail.read(|reads| parts.push(reads.len())).unwrap();
+        tail.read(Timestamp::now(), |reads| parts.push(reads.len())).unwrap();
         assert_eq!((parts.len(), parts.iter().sum::<usize>()), (3, lines));
         io::Write::write_all(&mut file, b"{}\n{}\n{").unwrap();
-        tail.read(|reads| parts.push(reads.len())).unwrap();
+        tail.read(Timestamp::now(), |reads| parts.push(reads.len())).unwrap();
         assert_eq!(parts.split_off(3), [2], "what came later, and not before it is whole");
     }
 

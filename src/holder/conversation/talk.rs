@@ -224,7 +224,7 @@ impl Talk {
         }
         let mut agents = std::mem::take(&mut self.agents);
         for tail in agents.values_mut() {
-            let read = tail.read(|reads| {
+            let read = tail.read(self.since, |reads| {
                 for line in reads.into_iter().map(|read| read.line) {
                     let past = line.at.is_some_and(|at| at < self.since);
                     if let (Some(usage), false) = (line.usage, past) {
