@@ -50,7 +50,8 @@ mod transcript;
 use table::Table;
 
 /// All topics that run without being named, in order.
-const TOPICS: &[&str] = &["start", "idle", "hooks", "launch", "prompts", "transcript", "flood", "streams", "http"];
+const TOPICS: &[&str] =
+    &["start", "idle", "hooks", "launch", "prompts", "transcript", "flood", "streams", "http"];
 
 #[tokio::main]
 async fn main() {

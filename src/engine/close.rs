@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::Engine;
 use super::changes::tell;
-use super::link::outline;
+use super::link::{last_told, outline};
 use super::steward::{Copied, copy};
 use crate::domain::{
     Ask, AskId, Confidence, EndCause, Ending, Epoch, ErrorCode, Event, EventData, How, OpError, Outcome,
@@ -20,7 +20,6 @@ use crate::domain::{
 use crate::holder::journal::{self, Journal};
 use crate::holder::{SessionDir, process};
 use crate::store::SessionRow;
-use crate::wire::Snapshot;
 
 /// How long the processes of a killed holder get between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_millis(1500);
@@ -44,8 +43,7 @@ impl Engine {
         if let Some(session) = self.db(move |store| store.session(id)).await?.and_then(|row| row.ended) {
             return Ok(Some(session));
         }
-        let last = fs::read(dir.last()).ok().and_then(|json| serde_json::from_slice::<Snapshot>(&json).ok());
-        let session = match last {
+        let session = match last_told(&dir) {
             Some(snapshot) => snapshot.session,
             None => {
                 if row.boot_id == process::boot_id() {

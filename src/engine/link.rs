@@ -104,10 +104,16 @@ impl Engine {
             let client = self.link(row.spec.id, &row.socket, within).await?;
             client.ask::<Snapshot>(Request::Snapshot, within).await
         };
-        match tokio::time::timeout(within, asked).await.unwrap_or(Err(HolderError::Silent(within))) {
-            Ok(snapshot) if snapshot.session.status != StatusWord::Ended => {
-                Ok(Observed::Live(Box::new(snapshot)))
-            }
+        let asked = tokio::time::timeout(within, asked).await.unwrap_or(Err(HolderError::Silent(within)));
+        // One that is on its way out has said how it ended, in its answer or in its directory. It keeps its lock until
+        // its process is gone, on a busy machine for seconds, and that says nothing against it.
+        let told = match &asked {
+            Ok(snapshot) if snapshot.session.status == StatusWord::Ended => Some(snapshot.session.clone()),
+            Ok(_) => None,
+            Err(_) => last_told(&SessionDir::new(&row.session_dir)).map(|last| last.session),
+        };
+        match asked {
+            Ok(snapshot) if told.is_none() => Ok(Observed::Live(Box::new(snapshot))),
             Ok(_) | Err(HolderError::Unreachable(_) | HolderError::Gone) => {
                 self.unlink(row.spec.id);
                 if launching(row) {
@@ -116,7 +122,7 @@ impl Engine {
                 let young = is_young(row);
                 // One that is ending lets go of its lock in a moment.
                 let closed = if young { self.close(row).await? } else { self.closed(row).await? };
-                Ok(match closed {
+                Ok(match closed.or(told) {
                     Some(session) => Observed::Ended(Box::new(session)),
                     // Its lock is taken, and its socket not there yet.
                     None if young => Observed::Launching,
@@ -125,7 +131,7 @@ impl Engine {
                 })
             }
             Err(HolderError::Silent(_) | HolderError::Refused(_) | HolderError::Unreadable(_)) => {
-                Ok(Observed::Silent)
+                Ok(told.map_or(Observed::Silent, |session| Observed::Ended(Box::new(session))))
             }
         }
     }
@@ -162,6 +168,11 @@ impl Engine {
             Observed::Launching => outline(row, StatusWord::Starting),
         })
     }
+}
+
+/// The last state of a session whose holder ended in order.
+pub(super) fn last_told(dir: &SessionDir) -> Option<Snapshot> {
+    serde_json::from_slice(&std::fs::read(dir.last()).ok()?).ok()
 }
 
 /// Whether no holder of the session has been seen yet, and one may still come. Whoever launches it may have been

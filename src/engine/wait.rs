@@ -14,9 +14,7 @@ use super::cursor::{self, Seen};
 use super::find::owned;
 use super::link::{Observed, outline, silent};
 use super::{Engine, WaitQuery, WaitResult, Woken};
-use crate::domain::{
-    ErrorCode, Event, EventData, OpError, Position, Session, SessionId, SessionStatus, StatusWord,
-};
+use crate::domain::{ErrorCode, Event, EventData, OpError, Position, Session, SessionId, StatusWord};
 use crate::holder::client::ANSWERS_WITHIN;
 use crate::holder::{HolderClient, HolderError, SessionDir, journal};
 use crate::store::SessionRow;
@@ -212,10 +210,7 @@ impl Engine {
             let session = match session {
                 Some(session) => session,
                 // Its holder lives, since it told the event; on a busy machine it may take its time.
-                None => {
-                    let told = self.tell_within(&self.row_of(id).await?, ANSWERS_WITHIN).await?;
-                    ended_as_told(told, &events)
-                }
+                None => self.tell_within(&self.row_of(id).await?, ANSWERS_WITHIN).await?,
             };
             woke.push(Woken { session, events });
         }
@@ -279,28 +274,6 @@ impl Engine {
             Observed::Silent => Watched::Silent,
             Observed::Launching => Watched::Other(Box::new(outline(row, StatusWord::Starting))),
         })
-    }
-}
-
-/// A holder that is on its way out answers nobody any more; what it said of the end holds.
-fn ended_as_told(session: Session, events: &[Event]) -> Session {
-    let end = events.iter().rev().find_map(|event| match &event.data {
-        EventData::Status { report, .. } => match &report.status {
-            SessionStatus::Ended(ending) => Some((report, ending)),
-            _ => None,
-        },
-        _ => None,
-    });
-    match end {
-        Some((report, ending)) if session.status == StatusWord::Unknown => Session {
-            status: StatusWord::Ended,
-            since: report.since,
-            source: report.source,
-            confidence: report.confidence,
-            ending: Some(ending.clone()),
-            ..session
-        },
-        _ => session,
     }
 }
 

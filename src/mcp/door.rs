@@ -17,7 +17,6 @@ use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer, ServerHandler, tool_handler};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::admit::admit;
 use super::args::{brief, nearest};
 use super::guard::Slots;
 use super::notices::{Notices, Warnings};
@@ -152,7 +151,6 @@ impl ServerHandler for McpDoor {
         if !self.router().has_route(&request.name) {
             return Err(self.unknown_tool(&request.name));
         }
-        admit(&request.name, &context.extensions)?;
         let name = request.name.clone();
         let cancelled = context.ct.clone();
         let door = self.on_behalf(&context.extensions);

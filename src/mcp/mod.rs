@@ -7,8 +7,8 @@
 //! asks to the person in front of the host. `streamable` is the way over HTTP, where `admit` knows who calls.
 //! Both eras of the protocol are served by the same handler; where they differ, `door` says so.
 
-mod admit;
 mod args;
+mod caller;
 mod complete;
 mod connection;
 mod door;

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Aegis, Caller, CreateSession, SessionCreated};
+use crate::access::Permission;
 use crate::domain::{ErrorCode, OpError};
 
 /// The most sessions of one call.
@@ -114,12 +115,13 @@ impl Aegis {
     ///
     /// # Errors
     ///
-    /// `invalid_argument` for none or too many; for each those of [`Aegis::create_session`], `not_confirmed`.
+    /// `forbidden`; `invalid_argument` for none or too many; for each those of [`Aegis::create_session`], `not_confirmed`.
     pub async fn batch_create_sessions(
         &self,
         caller: &Caller,
         req: BatchCreateSessions,
     ) -> Result<SessionsCreated, OpError> {
+        caller.may(Permission::Create.into())?;
         if req.sessions.is_empty() || req.sessions.len() > MOST {
             let what = format!("sessions must have 1 to {MOST} items");
             return Err(OpError::new(ErrorCode::InvalidArgument, what));

@@ -1,11 +1,13 @@
 //! MCP over HTTP. Other people's clients speak it in `doors`, and its makers' own tests in `conformance`.
 
+use aegis::ops::OPS;
 use http_body_util::Full;
 use hyper::Request;
 use hyper::body::Bytes;
 use serde_json::{Value, json};
 
 use crate::support::Lab;
+use crate::support::calls::{CALLS, filled};
 use crate::support::http::{HttpServer, Told};
 
 /// Sends one message as a client of the older protocol does.
@@ -107,4 +109,27 @@ async fn it_stands_behind_the_same_guards() {
         assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
         assert_eq!(refused.is(401)["reason"], "unauthorized");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tool_that_a_key_may_not_call_says_so() {
+    let mut lab = Lab::fake(json!({})).build().await;
+    lab.env.insert("AEGIS_AUTH_TOKEN".into(), "the token of this test".into());
+    let mut server = HttpServer::start(&lab).await;
+    let (viewer, _) = server.key("viewer", "viewer", json!({})).await;
+    server.with_token(Some(&viewer));
+    let mut refused = 0;
+    for call in CALLS {
+        let op = OPS.iter().find(|op| op.name == call.tool).unwrap();
+        let arguments = filled(call.arguments, "nobody", &lab.work_dir());
+        let headers =
+            [("mcp-protocol-version", "2026-07-28"), ("mcp-method", "tools/call"), ("mcp-name", call.tool)];
+        let message = modern("tools/call", json!({"name": call.tool, "arguments": arguments}));
+        let told = answer(&post(&server, None, &headers, &message).await);
+        let said = told["result"]["content"][0]["text"].as_str().unwrap_or_else(|| panic!("{told}"));
+        let said: Value = serde_json::from_str(said).unwrap();
+        assert_eq!(said["code"] == "forbidden", !op.read_only, "{}: {told}", call.tool);
+        refused += usize::from(!op.read_only);
+    }
+    assert_eq!(refused, 13);
 }

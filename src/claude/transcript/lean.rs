@@ -2,8 +2,8 @@
 //! tools' own records of their results.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::ops::Index;
+use std::{fmt, io};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
@@ -89,6 +89,19 @@ impl Json<'_> {
         }
     }
 
+    /// As compact JSON, and of that the first `most` bytes or a few less: no character is cut.
+    pub(super) fn beginning(&self, most: usize) -> String {
+        let mut kept = Beginning { bytes: Vec::new(), most };
+        // What goes beyond is an error of the writer, and ends the work.
+        let _ = serde_json::to_writer(&mut kept, self);
+        String::from_utf8(kept.bytes).unwrap_or_else(|error| {
+            let whole = error.utf8_error().valid_up_to();
+            let mut bytes = error.into_bytes();
+            bytes.truncate(whole);
+            String::from_utf8(bytes).unwrap_or_default()
+        })
+    }
+
     /// The value on its own.
     pub(super) fn to_value(&self) -> Value {
         serde_json::to_value(self).unwrap_or_default()
@@ -121,6 +134,25 @@ impl PartialEq<&str> for Json<'_> {
 impl fmt::Display for Json<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+    }
+}
+
+/// A writer that takes so many bytes and no more.
+struct Beginning {
+    bytes: Vec<u8>,
+    most: usize,
+}
+
+impl io::Write for Beginning {
+    fn write(&mut self, more: &[u8]) -> io::Result<usize> {
+        let room = self.most - self.bytes.len();
+        let taken = more.get(..room).unwrap_or(more);
+        self.bytes.extend_from_slice(taken);
+        Ok(taken.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -270,6 +302,9 @@ mod tests {
             line["content"].elements().iter().map(|text| matches!(text, Json::Text(Cow::Borrowed(_))));
         assert_eq!(borrowed.collect::<Vec<_>>(), [true, false]);
         assert_eq!(line["content"].to_string(), r#"["plain","a\nb"]"#);
+        assert_eq!(line["content"].beginning(100), line["content"].to_string());
+        assert_eq!(line["content"].beginning(12), r#"["plain","a\"#);
+        assert_eq!(read(r#"{"content": "aé"}"#.as_bytes()).unwrap()["content"].beginning(3), "\"a");
         assert!(line["uuid"] == "two" && line["uuid"]["deeper"] == Json::Null);
     }
 

@@ -144,7 +144,11 @@ fn assistant(json: &Json<'_>, depth: Depth) -> Vec<Piece> {
             "text" => Some(Piece::new(Role::Assistant, text_type, text("text"))),
             "thinking" => Some(Piece::new(Role::Assistant, ContentType::Thinking, text("thinking"))),
             "tool_use" | "server_tool_use" => {
-                let input = block["input"].to_string();
+                // A character has at most four bytes.
+                let input = match depth {
+                    Depth::Whole => block["input"].to_string(),
+                    Depth::Outline(most) => block["input"].beginning(most.saturating_mul(4)),
+                };
                 let mut piece =
                     Piece::new(Role::Assistant, ContentType::ToolUse, depth.cut(&input).to_owned());
                 piece.tool_name = Some(block["name"].as_str().unwrap_or_default().to_owned());

@@ -56,7 +56,11 @@ pub(super) struct Index {
     file: File,
     /// Lines that are not in the file yet; a resumed conversation brings tens of thousands at once.
     unwritten: Vec<u8>,
+    /// The transcript that was named last.
+    named: Option<Arc<Path>>,
     last_text: Option<(Role, Arc<str>)>,
+    /// What stands for a preview that is not kept.
+    none: Arc<str>,
 }
 
 /// A line of the index file. A later line about the same id replaces the earlier.
@@ -70,6 +74,7 @@ struct Row<'a> {
     tool: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     call: Option<Cow<'a, str>>,
+    /// The transcript; left out where it is that of the row before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     path: Option<Cow<'a, Path>>,
     #[serde(default)]
@@ -91,7 +96,14 @@ const KEPT_BUFFER: usize = 4 << 10;
 impl Index {
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         let file = File::options().create(true).append(true).open(path)?;
-        Ok(Self { entries: Vec::new(), file, unwritten: Vec::new(), last_text: None })
+        Ok(Self {
+            entries: Vec::new(),
+            file,
+            unwritten: Vec::new(),
+            named: None,
+            last_text: None,
+            none: "".into(),
+        })
     }
 
     pub(super) fn entries(&self) -> &[Entry] {
@@ -105,7 +117,7 @@ impl Index {
         }
         self.entries.push(entry);
         if let Some(old) = self.entries.len().checked_sub(PREVIEWS_KEPT + 1) {
-            self.entries[old].preview = "".into();
+            self.entries[old].preview = self.none.clone();
         }
         let id = self.entries.len() as u64;
         self.write(id);
@@ -166,7 +178,10 @@ impl Index {
         };
         match &entry.place {
             Place::File { path, offset, len, piece } => {
-                row.path = Some(Cow::Borrowed(path));
+                if self.named.as_ref() != Some(path) {
+                    self.named = Some(path.clone());
+                    row.path = Some(Cow::Borrowed(path));
+                }
                 (row.offset, row.len, row.piece) = (*offset, *len, *piece);
             }
             Place::Told(text) => row.text = Some(Cow::Borrowed(text)),
@@ -187,6 +202,8 @@ impl Index {
         self.unwritten.clear();
         self.unwritten.shrink_to(KEPT_BUFFER);
         if let Err(error) = written {
+            // The row that named the transcript may be lost.
+            self.named = None;
             tracing::warn!(%error, "the message index could not be written");
         }
     }
@@ -200,17 +217,17 @@ pub(super) fn load(path: &Path) -> io::Result<Vec<Entry>> {
         Err(error) => return Err(error),
     };
     let mut entries: Vec<Entry> = Vec::new();
-    // Most lines name the same transcript as the line before, and share its path.
-    let mut last: Option<Arc<Path>> = None;
+    let mut named: Option<Arc<Path>> = None;
     for line in BufReader::new(file).split(b'\n') {
         let Ok(row) = serde_json::from_slice::<Row<'_>>(&line?) else { continue };
-        let place = match (row.path, row.text) {
-            (Some(path), _) => {
-                let path = last.take().filter(|last| **last == *path).unwrap_or_else(|| Arc::from(path));
-                last = Some(path.clone());
-                Place::File { path, offset: row.offset, len: row.len, piece: row.piece }
+        if let Some(path) = row.path.filter(|path| named.as_deref() != Some(path)) {
+            named = Some(Arc::from(path));
+        }
+        let place = match (row.text, &named) {
+            (None, Some(path)) => {
+                Place::File { path: path.clone(), offset: row.offset, len: row.len, piece: row.piece }
             }
-            (None, text) => Place::Told(text.unwrap_or_default().into_owned()),
+            (text, _) => Place::Told(text.unwrap_or_default().into_owned()),
         };
         let entry = Entry {
             role: row.role,

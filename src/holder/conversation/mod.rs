@@ -12,6 +12,7 @@ mod tail;
 mod talk;
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -50,7 +51,9 @@ pub(super) struct Conversation {
     tail: Option<Tail>,
     index: Index,
     since: Timestamp,
-    seen: HashSet<String>,
+    /// Hashes of the ids of lines: a long conversation has tens of thousands.
+    seen: HashSet<u64>,
+    hasher: RandomState,
     held: Vec<(Timestamp, tail::Read)>,
     prompts: Vec<Told>,
     /// The command that this turn is for, of which the file has no line yet: what it stands for is told there only.
@@ -99,6 +102,7 @@ impl Conversation {
             index: Index::create(index_path)?,
             since,
             seen: HashSet::new(),
+            hasher: RandomState::new(),
             held: Vec::new(),
             prompts: Vec::new(),
             awaited_command: None,
@@ -189,7 +193,11 @@ impl Conversation {
     /// Takes a line if the line it follows is known, and then those that wait for it; else holds it.
     fn offer(&mut self, now: Timestamp, read: tail::Read, news: &mut News) {
         let orphan = !read.line.pieces.is_empty()
-            && read.line.parent.as_ref().is_some_and(|parent| !self.seen.contains(parent))
+            && read
+                .line
+                .parent
+                .as_ref()
+                .is_some_and(|parent| !self.seen.contains(&self.hasher.hash_one(parent)))
             && !self.seen.is_empty();
         if orphan {
             self.held.push((now, read));
@@ -211,7 +219,7 @@ impl Conversation {
         while let Some(at) = self.held.iter().position(late) {
             let (_, read) = self.held.remove(at);
             if let Some(parent) = read.line.parent.clone() {
-                self.seen.insert(parent);
+                self.seen.insert(self.hasher.hash_one(parent));
             }
             self.offer(now, read, news);
         }
@@ -219,7 +227,7 @@ impl Conversation {
 
     fn take(&mut self, now: Timestamp, read: tail::Read, news: &mut News) {
         let Line { uuid, at, pieces, facts, usage, .. } = read.line;
-        self.seen.extend(uuid);
+        self.seen.extend(uuid.map(|uuid| self.hasher.hash_one(uuid)));
         let at = at.unwrap_or(now);
         let historic = at < self.since;
         if historic && self.copied {
