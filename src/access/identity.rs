@@ -29,6 +29,8 @@ pub struct Identity {
     pub permissions: Vec<Permission>,
     /// How many calls it may make in a minute, where the key says so.
     pub rate_limit: Option<u32>,
+    /// The hash of the text of the key that it called with, which may end before the key does.
+    pub text_hash: Option<String>,
 }
 
 impl Identity {
@@ -41,6 +43,7 @@ impl Identity {
             role: Role::Admin,
             permissions: Permission::ALL.to_vec(),
             rate_limit: None,
+            text_hash: None,
         }
     }
 
@@ -58,6 +61,12 @@ impl Identity {
 
     /// What the configured token is called where others have an id.
     pub const MASTER: &'static str = "master";
+
+    /// What it can be found by again: the hash of its key's text, or what the configured token is called; none where
+    /// nothing was shown.
+    pub(super) fn shown(&self) -> Option<&str> {
+        self.text_hash.as_deref().or(self.key.as_deref())
+    }
 
     /// Tells whether the caller may do what needs this.
     #[must_use]
@@ -79,14 +88,16 @@ impl Identity {
     }
 }
 
-impl From<ApiKey> for Identity {
-    fn from(key: ApiKey) -> Self {
+impl Identity {
+    /// Whoever called with a text of this key that has this hash.
+    pub(super) fn of_key(key: ApiKey, text_hash: String) -> Self {
         Self {
             key: Some(key.id),
             name: Some(key.name),
             role: key.role,
             permissions: key.permissions,
             rate_limit: key.rate_limit,
+            text_hash: Some(text_hash),
         }
     }
 }

@@ -6,11 +6,13 @@
 //! | `token` | secrets: made and hashed |
 //! | `ticket` | one-time tokens for streams |
 //! | `limit` | how often somebody may call |
+//! | `standing` | whether callers of open streams still count |
 //! | `audit` | the log of what was done, by whom |
 
 pub mod audit;
 mod identity;
 mod limit;
+mod standing;
 mod ticket;
 mod token;
 
@@ -21,6 +23,7 @@ use std::time::Duration;
 
 pub use identity::{Identity, Needs, Permission, Role};
 pub use limit::Left;
+pub use standing::Standing;
 pub use ticket::Ticket;
 pub use token::{KEY_PREFIX, TICKET_PREFIX, hash, mint, mint_id};
 
@@ -29,6 +32,7 @@ use crate::domain::{OpError, Secret, Timestamp};
 use crate::store::{KeyStore, StoreError};
 
 use limit::Limits;
+use standing::Standings;
 use ticket::Tickets;
 
 /// How many wrong tokens an address may show in a minute before it is told to wait.
@@ -78,6 +82,7 @@ pub struct Access {
     notes: Arc<dyn KeyStore>,
     tickets: Tickets,
     limits: Limits,
+    standings: Standings,
     /// When each key's use was noted last, in milliseconds since the Unix epoch.
     noted: Mutex<HashMap<String, i64>>,
 }
@@ -112,13 +117,22 @@ impl Access {
             notes,
             tickets: Tickets::default(),
             limits: Limits::default(),
+            standings: Standings::default(),
             noted: Mutex::default(),
         }
     }
 
-    /// Takes other rules from now on. Counts under limits that stay the same go on.
+    /// Takes other rules from now on. Counts under limits that stay the same go on; streams that another token opened
+    /// end.
     pub fn set_rules(&self, rules: Rules) {
-        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+        let new = Arc::new(rules);
+        let old = {
+            let mut rules = self.rules.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *rules, new.clone())
+        };
+        if old.master != new.master {
+            self.standings.end(Some(Identity::MASTER));
+        }
     }
 
     fn rules(&self) -> Arc<Rules> {
@@ -162,7 +176,8 @@ impl Access {
         if !token::is_minted(token, KEY_PREFIX) {
             return Err(Denied::BadToken);
         }
-        let found = self.keys.api_key_by_hash(&hash(token)).map_err(|error| {
+        let hash = hash(token);
+        let found = self.keys.api_key_by_hash(&hash).map_err(|error| {
             tracing::error!(%error, "the keys cannot be read: a call is refused");
             Denied::Unavailable
         })?;
@@ -172,7 +187,7 @@ impl Access {
             return Err(Denied::Expired);
         }
         self.note_use(&found.key.id, found.key.last_used_at, now);
-        Ok(found.key.into())
+        Ok(Identity::of_key(found.key, hash))
     }
 
     /// Notes once a minute that a key is in use, behind the call.
@@ -267,27 +282,26 @@ impl Access {
     /// Takes a ticket and tells whom it stands for, as that one's key is now. A ticket counts once.
     #[must_use]
     pub fn redeem(&self, ticket: &str) -> Option<Identity> {
-        self.current(&self.tickets.take(ticket)?)
+        let identity = self.tickets.take(ticket)?;
+        self.still(identity.shown()).unwrap_or_else(|error| {
+            tracing::error!(%error, "the keys cannot be read: a stream is refused");
+            None
+        })
     }
 
-    /// Tells a caller as its key is now; none if it is gone or has ended. For streams, which outlive a call.
-    #[must_use]
-    pub fn current(&self, identity: &Identity) -> Option<Identity> {
-        match identity.key.as_deref() {
-            Some(Identity::MASTER) => self.rules().master.is_some().then(Identity::master),
-            None => (!self.required()).then(Identity::everyone),
-            Some(id) => {
-                let found = self.find(id).unwrap_or_else(|error| {
-                    tracing::error!(%error, "the keys cannot be read: a stream is refused");
-                    None
-                })?;
-                found.expires_at.is_none_or(|end| end > Timestamp::now()).then(|| found.into())
+    /// Tells whoever showed this as it is now (see [`Identity::shown`]); none if it no longer counts.
+    fn still(&self, shown: Option<&str>) -> Result<Option<Identity>, StoreError> {
+        let master = self.rules().master.is_some();
+        match shown {
+            None => Ok((!master && !self.keys.has_api_keys()?).then(Identity::everyone)),
+            Some(Identity::MASTER) => Ok(master.then(Identity::master)),
+            Some(hash) => {
+                let now = Timestamp::now();
+                let found = self.keys.api_key_by_hash(hash)?;
+                let found = found.filter(|found| found.refused_from.is_none_or(|end| end > now));
+                Ok(found.map(|found| Identity::of_key(found.key, hash.to_owned())))
             }
         }
-    }
-
-    fn find(&self, id: &str) -> Result<Option<crate::domain::ApiKey>, StoreError> {
-        Ok(self.keys.api_keys()?.into_iter().find(|key| key.id == id))
     }
 }
 
