@@ -12,6 +12,8 @@ pub enum Needs {
     Anyone,
     /// A caller with this permission.
     Permission(Permission),
+    /// A caller who runs sessions, or administers this server: not one that only looks.
+    Operator,
     /// A caller who administers this server.
     Admin,
 }
@@ -76,6 +78,7 @@ impl Identity {
             Needs::Permission(permission) => {
                 self.role == Role::Admin || self.permissions.contains(&permission)
             }
+            Needs::Operator => self.role != Role::Viewer,
             Needs::Admin => self.role == Role::Admin,
         }
     }
@@ -117,7 +120,11 @@ mod tests {
         assert!(viewer.may(Needs::Anyone));
         assert!(viewer.may(Needs::Permission(Permission::Audit)));
         assert!(!viewer.may(Needs::Permission(Permission::Send)));
+        assert!(!viewer.may(Needs::Operator));
         assert!(!viewer.may(Needs::Admin));
+        let operator = Identity { role: Role::Operator, ..viewer.clone() };
+        assert!(operator.may(Needs::Operator));
+        assert!(!operator.may(Needs::Admin));
         assert_eq!(viewer.confined(), Some("k"));
         assert!(Identity::master().may(Needs::Admin));
         assert_eq!(Identity::master().confined(), None);

@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 pub use identity::{Identity, Needs, Permission, Role};
-pub use limit::Left;
+pub use limit::{Left, Limit};
 pub use standing::Standing;
 pub use ticket::Ticket;
 pub use token::{KEY_PREFIX, TICKET_PREFIX, hash, mint, mint_id};
@@ -71,6 +71,14 @@ impl Default for Rules {
             window: MINUTE,
             hook_secret_header_only: false,
         }
+    }
+}
+
+impl Rules {
+    /// How often a key may call that has this limit of its own, or none.
+    fn of_key(&self, own: Option<u32>) -> Option<Limit> {
+        let usual = Limit { calls: self.key_calls, window: self.window };
+        self.limited.then(|| own.map_or(usual, |calls| Limit { calls, window: MINUTE }))
     }
 }
 
@@ -249,14 +257,24 @@ impl Access {
     fn count(&self, identity: Identity) -> Result<(Identity, Option<Left>), Denied> {
         let rules = self.rules();
         // The configured token and this machine's user are not limited.
-        let key = identity.key.as_deref().filter(|key| rules.limited && *key != Identity::MASTER);
-        let Some(key) = key else { return Ok((identity, None)) };
-        let who = format!("key {key}");
-        let left = match identity.rate_limit {
-            Some(limit) => self.limits.count(who, limit, MINUTE),
-            None => self.limits.count(who, rules.key_calls, rules.window),
-        };
+        let key = identity.key.as_deref().filter(|key| *key != Identity::MASTER);
+        let limits = key.zip(rules.of_key(identity.rate_limit));
+        let Some((key, limit)) = limits else { return Ok((identity, None)) };
+        let left = self.limits.count(format!("key {key}"), limit.calls, limit.window);
         if left.retry_after.is_some() { Err(Denied::KeyOften(left)) } else { Ok((identity, Some(left))) }
+    }
+
+    /// Tells how often a key may call that has this limit of its own, or none; none if nobody is limited.
+    #[must_use]
+    pub fn limit_of_key(&self, own: Option<u32>) -> Option<Limit> {
+        self.rules().of_key(own)
+    }
+
+    /// Tells how often one address may call without a token where one is needed; none if nobody is limited.
+    #[must_use]
+    pub fn limit_of_unknown(&self) -> Option<Limit> {
+        let rules = self.rules();
+        rules.limited.then_some(Limit { calls: rules.unknown_calls, window: rules.window })
     }
 
     /// Counts a wrong secret that is no token: [`Denied::BadToken`], or [`Denied::BadOften`] after too many from this

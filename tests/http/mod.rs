@@ -19,3 +19,4 @@ mod sessions;
 mod standing;
 mod streams;
 mod terminal;
+mod totals;
