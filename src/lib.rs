@@ -13,7 +13,7 @@
 //! | [`engine`], [`access`], [`channel`], [`browser`] | sessions as running things: started, found, asked, watched; the steward; pipelines; who may do what; telling people; pictures of pages |
 //! | [`holder`], [`store`] | one session's process and its client; what survives |
 //! | [`claude`] | everything known about the `claude` program: bytes in, values out |
-//! | [`term`], [`wire`], [`config`] | a screen as a value; frames to a holder; one validated configuration |
+//! | [`term`], [`wire`], [`config`], [`names`] | a screen as a value; frames to a holder; one validated configuration; addresses of names |
 //! | [`domain`] | what things are: ids, status, asks, receipts, events, pipelines, the memory, templates |
 //! | [`fault`] | named points for tests of crashes; nothing in a normal build |
 //!
@@ -49,6 +49,7 @@ pub mod fault;
 pub mod holder;
 pub mod http;
 pub mod mcp;
+pub mod names;
 pub mod ops;
 pub mod rehearsal;
 pub mod store;

@@ -12,6 +12,8 @@ pub enum Needs {
     Anyone,
     /// A caller with this permission.
     Permission(Permission),
+    /// A caller who runs sessions, or administers this server: not one that only looks.
+    Operator,
     /// A caller who administers this server.
     Admin,
 }
@@ -29,6 +31,8 @@ pub struct Identity {
     pub permissions: Vec<Permission>,
     /// How many calls it may make in a minute, where the key says so.
     pub rate_limit: Option<u32>,
+    /// The hash of the text of the key that it called with, which may end before the key does.
+    pub text_hash: Option<String>,
 }
 
 impl Identity {
@@ -41,6 +45,7 @@ impl Identity {
             role: Role::Admin,
             permissions: Permission::ALL.to_vec(),
             rate_limit: None,
+            text_hash: None,
         }
     }
 
@@ -59,6 +64,12 @@ impl Identity {
     /// What the configured token is called where others have an id.
     pub const MASTER: &'static str = "master";
 
+    /// What it can be found by again: the hash of its key's text, or what the configured token is called; none where
+    /// nothing was shown.
+    pub(super) fn shown(&self) -> Option<&str> {
+        self.text_hash.as_deref().or(self.key.as_deref())
+    }
+
     /// Tells whether the caller may do what needs this.
     #[must_use]
     pub fn may(&self, needs: Needs) -> bool {
@@ -67,6 +78,7 @@ impl Identity {
             Needs::Permission(permission) => {
                 self.role == Role::Admin || self.permissions.contains(&permission)
             }
+            Needs::Operator => self.role != Role::Viewer,
             Needs::Admin => self.role == Role::Admin,
         }
     }
@@ -79,14 +91,16 @@ impl Identity {
     }
 }
 
-impl From<ApiKey> for Identity {
-    fn from(key: ApiKey) -> Self {
+impl Identity {
+    /// Whoever called with a text of this key that has this hash.
+    pub(super) fn of_key(key: ApiKey, text_hash: String) -> Self {
         Self {
             key: Some(key.id),
             name: Some(key.name),
             role: key.role,
             permissions: key.permissions,
             rate_limit: key.rate_limit,
+            text_hash: Some(text_hash),
         }
     }
 }
@@ -106,7 +120,11 @@ mod tests {
         assert!(viewer.may(Needs::Anyone));
         assert!(viewer.may(Needs::Permission(Permission::Audit)));
         assert!(!viewer.may(Needs::Permission(Permission::Send)));
+        assert!(!viewer.may(Needs::Operator));
         assert!(!viewer.may(Needs::Admin));
+        let operator = Identity { role: Role::Operator, ..viewer.clone() };
+        assert!(operator.may(Needs::Operator));
+        assert!(!operator.may(Needs::Admin));
         assert_eq!(viewer.confined(), Some("k"));
         assert!(Identity::master().may(Needs::Admin));
         assert_eq!(Identity::master().confined(), None);

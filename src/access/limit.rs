@@ -14,6 +14,15 @@ use governor::{Quota, RateLimiter};
 /// enough: what is counted by address are only calls that are refused anyway.
 const MOST_CALLERS: usize = 16_384;
 
+/// How often somebody may call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// How many calls, all at once or spread over the window.
+    pub calls: u32,
+    /// The window.
+    pub window: Duration,
+}
+
 /// How much of a limit is left to a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Left {

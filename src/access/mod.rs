@@ -6,11 +6,13 @@
 //! | `token` | secrets: made and hashed |
 //! | `ticket` | one-time tokens for streams |
 //! | `limit` | how often somebody may call |
+//! | `standing` | whether callers of open streams still count |
 //! | `audit` | the log of what was done, by whom |
 
 pub mod audit;
 mod identity;
 mod limit;
+mod standing;
 mod ticket;
 mod token;
 
@@ -20,7 +22,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 pub use identity::{Identity, Needs, Permission, Role};
-pub use limit::Left;
+pub use limit::{Left, Limit};
+pub use standing::Standing;
 pub use ticket::Ticket;
 pub use token::{KEY_PREFIX, TICKET_PREFIX, hash, mint, mint_id};
 
@@ -29,6 +32,7 @@ use crate::domain::{OpError, Secret, Timestamp};
 use crate::store::{KeyStore, StoreError};
 
 use limit::Limits;
+use standing::Standings;
 use ticket::Tickets;
 
 /// How many wrong tokens an address may show in a minute before it is told to wait.
@@ -70,6 +74,14 @@ impl Default for Rules {
     }
 }
 
+impl Rules {
+    /// How often a key may call that has this limit of its own, or none.
+    fn of_key(&self, own: Option<u32>) -> Option<Limit> {
+        let usual = Limit { calls: self.key_calls, window: self.window };
+        self.limited.then(|| own.map_or(usual, |calls| Limit { calls, window: MINUTE }))
+    }
+}
+
 /// Decides who calls, and whether too often.
 pub struct Access {
     rules: RwLock<Arc<Rules>>,
@@ -78,6 +90,7 @@ pub struct Access {
     notes: Arc<dyn KeyStore>,
     tickets: Tickets,
     limits: Limits,
+    standings: Standings,
     /// When each key's use was noted last, in milliseconds since the Unix epoch.
     noted: Mutex<HashMap<String, i64>>,
 }
@@ -112,13 +125,22 @@ impl Access {
             notes,
             tickets: Tickets::default(),
             limits: Limits::default(),
+            standings: Standings::default(),
             noted: Mutex::default(),
         }
     }
 
-    /// Takes other rules from now on. Counts under limits that stay the same go on.
+    /// Takes other rules from now on. Counts under limits that stay the same go on; streams that another token opened
+    /// end.
     pub fn set_rules(&self, rules: Rules) {
-        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
+        let new = Arc::new(rules);
+        let old = {
+            let mut rules = self.rules.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *rules, new.clone())
+        };
+        if old.master != new.master {
+            self.standings.end(Some(Identity::MASTER));
+        }
     }
 
     fn rules(&self) -> Arc<Rules> {
@@ -162,7 +184,8 @@ impl Access {
         if !token::is_minted(token, KEY_PREFIX) {
             return Err(Denied::BadToken);
         }
-        let found = self.keys.api_key_by_hash(&hash(token)).map_err(|error| {
+        let hash = hash(token);
+        let found = self.keys.api_key_by_hash(&hash).map_err(|error| {
             tracing::error!(%error, "the keys cannot be read: a call is refused");
             Denied::Unavailable
         })?;
@@ -172,7 +195,7 @@ impl Access {
             return Err(Denied::Expired);
         }
         self.note_use(&found.key.id, found.key.last_used_at, now);
-        Ok(found.key.into())
+        Ok(Identity::of_key(found.key, hash))
     }
 
     /// Notes once a minute that a key is in use, behind the call.
@@ -234,14 +257,24 @@ impl Access {
     fn count(&self, identity: Identity) -> Result<(Identity, Option<Left>), Denied> {
         let rules = self.rules();
         // The configured token and this machine's user are not limited.
-        let key = identity.key.as_deref().filter(|key| rules.limited && *key != Identity::MASTER);
-        let Some(key) = key else { return Ok((identity, None)) };
-        let who = format!("key {key}");
-        let left = match identity.rate_limit {
-            Some(limit) => self.limits.count(who, limit, MINUTE),
-            None => self.limits.count(who, rules.key_calls, rules.window),
-        };
+        let key = identity.key.as_deref().filter(|key| *key != Identity::MASTER);
+        let limits = key.zip(rules.of_key(identity.rate_limit));
+        let Some((key, limit)) = limits else { return Ok((identity, None)) };
+        let left = self.limits.count(format!("key {key}"), limit.calls, limit.window);
         if left.retry_after.is_some() { Err(Denied::KeyOften(left)) } else { Ok((identity, Some(left))) }
+    }
+
+    /// Tells how often a key may call that has this limit of its own, or none; none if nobody is limited.
+    #[must_use]
+    pub fn limit_of_key(&self, own: Option<u32>) -> Option<Limit> {
+        self.rules().of_key(own)
+    }
+
+    /// Tells how often one address may call without a token where one is needed; none if nobody is limited.
+    #[must_use]
+    pub fn limit_of_unknown(&self) -> Option<Limit> {
+        let rules = self.rules();
+        rules.limited.then_some(Limit { calls: rules.unknown_calls, window: rules.window })
     }
 
     /// Counts a wrong secret that is no token: [`Denied::BadToken`], or [`Denied::BadOften`] after too many from this
@@ -267,27 +300,26 @@ impl Access {
     /// Takes a ticket and tells whom it stands for, as that one's key is now. A ticket counts once.
     #[must_use]
     pub fn redeem(&self, ticket: &str) -> Option<Identity> {
-        self.current(&self.tickets.take(ticket)?)
+        let identity = self.tickets.take(ticket)?;
+        self.still(identity.shown()).unwrap_or_else(|error| {
+            tracing::error!(%error, "the keys cannot be read: a stream is refused");
+            None
+        })
     }
 
-    /// Tells a caller as its key is now; none if it is gone or has ended. For streams, which outlive a call.
-    #[must_use]
-    pub fn current(&self, identity: &Identity) -> Option<Identity> {
-        match identity.key.as_deref() {
-            Some(Identity::MASTER) => self.rules().master.is_some().then(Identity::master),
-            None => (!self.required()).then(Identity::everyone),
-            Some(id) => {
-                let found = self.find(id).unwrap_or_else(|error| {
-                    tracing::error!(%error, "the keys cannot be read: a stream is refused");
-                    None
-                })?;
-                found.expires_at.is_none_or(|end| end > Timestamp::now()).then(|| found.into())
+    /// Tells whoever showed this as it is now (see [`Identity::shown`]); none if it no longer counts.
+    fn still(&self, shown: Option<&str>) -> Result<Option<Identity>, StoreError> {
+        let master = self.rules().master.is_some();
+        match shown {
+            None => Ok((!master && !self.keys.has_api_keys()?).then(Identity::everyone)),
+            Some(Identity::MASTER) => Ok(master.then(Identity::master)),
+            Some(hash) => {
+                let now = Timestamp::now();
+                let found = self.keys.api_key_by_hash(hash)?;
+                let found = found.filter(|found| found.refused_from.is_none_or(|end| end > now));
+                Ok(found.map(|found| Identity::of_key(found.key, hash.to_owned())))
             }
         }
-    }
-
-    fn find(&self, id: &str) -> Result<Option<crate::domain::ApiKey>, StoreError> {
-        Ok(self.keys.api_keys()?.into_iter().find(|key| key.id == id))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::net::Ipv4Addr;
 
+use rstest::rstest;
+
 use super::*;
 use crate::domain::ApiKey;
 use crate::store::SqliteStore;
@@ -148,4 +150,73 @@ fn a_ticket_stands_for_its_key_as_it_is_now() {
     assert_eq!(access.redeem(&ticket.token), None);
     let master = access.ticket(&Identity::master()).unwrap().unwrap();
     assert_eq!(access.redeem(&master.token), Some(Identity::master()));
+}
+
+/// How a caller whose stream is open comes to count no longer; what is done to the key is done by another process.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Removed,
+    Expired,
+    Rotated,
+    Replaced,
+    FirstKey,
+}
+
+#[rstest]
+#[case(End::Removed)]
+#[case(End::Expired)]
+#[case(End::Rotated)]
+#[case(End::Replaced)]
+#[case(End::FirstKey)]
+#[tokio::test]
+async fn whoever_no_longer_counts_is_told_while_its_stream_is_open(#[case] end: End) {
+    let master = matches!(end, End::Replaced).then_some("hush");
+    let Place { _directory: directory, store, access } = access(master);
+    let access = Arc::new(access);
+    let elsewhere = SqliteStore::open(&directory.path().join("aegis.db")).unwrap();
+    let [(one, text), (other, other_text)] =
+        ["one", "other"].map(|name| (key(name, Role::Viewer), mint(KEY_PREFIX).unwrap()));
+    let shown = match end {
+        End::Replaced => Some("hush"),
+        End::FirstKey => None,
+        End::Removed | End::Expired | End::Rotated => {
+            for (key, text) in [(&one, &text), (&other, &other_text)] {
+                store.insert_api_key(key, &hash(text)).unwrap();
+            }
+            Some(text.as_str())
+        }
+    };
+    let standing = access.standing(&access.identify(shown).unwrap());
+    let spared = shown.filter(|shown| *shown == text).map(|_| {
+        let identity = access.identify(Some(&other_text)).unwrap();
+        (access.standing(&identity), access.ticket(&identity).unwrap().unwrap())
+    });
+    match end {
+        End::Removed => assert!(elsewhere.delete_api_key(&one.id).unwrap()),
+        End::Expired => {
+            // Its own text, with an end that is near.
+            let near = Timestamp::from_millis(Timestamp::now().millis() + 200).unwrap();
+            elsewhere.rotate_api_key(&one.id, &hash("none's"), Some(near), near).unwrap().unwrap();
+        }
+        End::Rotated => {
+            elsewhere.rotate_api_key(&one.id, &hash("new"), None, Timestamp::now()).unwrap().unwrap();
+        }
+        End::Replaced => access.set_rules(Rules { master: Some(Secret::new("new")), ..Rules::default() }),
+        End::FirstKey => elsewhere.insert_api_key(&one, &hash(&text)).unwrap(),
+    }
+    tokio::time::timeout(Duration::from_secs(5), standing.lost()).await.unwrap();
+    if let Some((spared, ticket)) = spared {
+        assert!(!spared.is_lost());
+        assert!(access.redeem(&ticket.token).is_some());
+    }
+}
+
+#[test]
+fn a_ticket_of_a_text_that_was_rotated_away_counts_no_longer() {
+    let Place { store, access, .. } = &access(Some("hush"));
+    let (one, text) = (key("one", Role::Viewer), mint(KEY_PREFIX).unwrap());
+    store.insert_api_key(&one, &hash(&text)).unwrap();
+    let ticket = access.ticket(&access.identify(Some(&text)).unwrap()).unwrap().unwrap();
+    store.rotate_api_key(&one.id, &hash("new"), None, Timestamp::now()).unwrap().unwrap();
+    assert_eq!(access.redeem(&ticket.token), None);
 }

@@ -10,6 +10,7 @@ mod proxy;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -20,6 +21,7 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::domain::Reach;
+use crate::names::{Lookup, SystemLookup};
 use devtools::{Devtools, DevtoolsError};
 use proxy::Proxy;
 
@@ -89,9 +91,9 @@ pub enum ShotError {
 }
 
 /// Takes pictures.
-#[derive(Debug)]
 pub struct Browser {
     program: Option<PathBuf>,
+    lookup: Arc<dyn Lookup>,
     reach: Reach,
     slots: Semaphore,
 }
@@ -105,7 +107,13 @@ impl Browser {
                 |dir: PathBuf| NAMES.iter().map(move |name| dir.join(name)).find(|path| is_program(path));
             std::env::split_paths(search).find_map(found)
         });
-        Self { program, reach, slots: Semaphore::new(AT_ONCE) }
+        Self { program, lookup: Arc::new(SystemLookup), reach, slots: Semaphore::new(AT_ONCE) }
+    }
+
+    /// The same with another way to look names up than the system's.
+    #[must_use]
+    pub fn with_lookup(self, lookup: Arc<dyn Lookup>) -> Self {
+        Self { lookup, ..self }
     }
 
     /// Takes one picture.
@@ -114,11 +122,12 @@ impl Browser {
     ///
     /// See [`ShotError`].
     pub async fn take(&self, shot: &Shot) -> Result<Picture, ShotError> {
-        proxy::check(&shot.url, self.reach).await.map_err(ShotError::Refused)?;
+        proxy::check(&shot.url, &*self.lookup, self.reach).await.map_err(ShotError::Refused)?;
         let program = self.program.as_deref().ok_or(ShotError::NoBrowser)?;
         let failed = |what: String| ShotError::Failed(what);
         let _slot = self.slots.acquire().await.map_err(|error| failed(error.to_string()))?;
-        let proxy = Proxy::start(self.reach).await.map_err(|error| failed(error.to_string()))?;
+        let proxy =
+            Proxy::start(self.lookup.clone(), self.reach).await.map_err(|error| failed(error.to_string()))?;
         let profile = tempfile::Builder::new()
             .prefix("aegis-browser-")
             .tempdir()

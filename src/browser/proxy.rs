@@ -17,6 +17,7 @@ use tokio::task::AbortHandle;
 use url::{Host, Url};
 
 use crate::domain::{Reach, refused};
+use crate::names::Lookup;
 
 /// How long a connection to a page's server may take.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(10);
@@ -30,6 +31,7 @@ pub(super) struct Proxy {
 
 /// What connections share.
 struct Told {
+    lookup: Arc<dyn Lookup>,
     reach: Reach,
     /// Why the last address was refused, if one was.
     refused: Mutex<Option<String>>,
@@ -43,10 +45,10 @@ impl Drop for Proxy {
 
 impl Proxy {
     /// Listens on loopback, on a port of the system's choice.
-    pub(super) async fn start(reach: Reach) -> io::Result<Self> {
+    pub(super) async fn start(lookup: Arc<dyn Lookup>, reach: Reach) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let addr = listener.local_addr()?;
-        let told = Arc::new(Told { reach, refused: Mutex::new(None) });
+        let told = Arc::new(Told { lookup, reach, refused: Mutex::new(None) });
         let shared = told.clone();
         let task = tokio::spawn(async move {
             // Ended with the proxy, as all that was started for it.
@@ -66,24 +68,30 @@ impl Proxy {
 }
 
 /// Checks a page's address before a browser is started for it: the scheme, and where its name leads now.
-pub(super) async fn check(url: &Url, reach: Reach) -> Result<(), String> {
+pub(super) async fn check(url: &Url, names: &dyn Lookup, reach: Reach) -> Result<(), String> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!("{} is not http or https", url.scheme()));
     }
     let host = url.host().ok_or("the address has no host")?;
     let port = url.port_or_known_default().unwrap_or(80);
-    lookup(&host.to_owned(), port, reach).await.map(drop)
+    lookup(&host.to_owned(), port, names, reach).await.map(drop)
 }
 
 /// Where a name leads, if everything it leads to may be called.
-async fn lookup(host: &Host<String>, port: u16, reach: Reach) -> Result<Vec<SocketAddr>, String> {
+async fn lookup(
+    host: &Host<String>,
+    port: u16,
+    names: &dyn Lookup,
+    reach: Reach,
+) -> Result<Vec<SocketAddr>, String> {
     let found: Vec<SocketAddr> = match host {
         Host::Ipv4(address) => vec![(*address, port).into()],
         Host::Ipv6(address) => vec![(*address, port).into()],
-        Host::Domain(name) => tokio::net::lookup_host((name.as_str(), port))
-            .await
-            .map_err(|error| format!("{host} cannot be looked up: {error}"))?
-            .collect(),
+        Host::Domain(name) => {
+            let found = names.lookup(name.clone()).await;
+            let found = found.map_err(|error| format!("{host} cannot be looked up: {error}"))?;
+            found.into_iter().map(|address| (address, port).into()).collect()
+        }
     };
     for address in &found {
         if let Some(why) = refused(address.ip(), reach) {
@@ -126,7 +134,7 @@ fn target(uri: &Uri) -> Result<(Host<String>, u16), String> {
 }
 
 async fn open(host: &Host<String>, port: u16, told: &Told) -> Result<TcpStream, String> {
-    let found = lookup(host, port, told.reach).await.inspect_err(|why| {
+    let found = lookup(host, port, &*told.lookup, told.reach).await.inspect_err(|why| {
         *told.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.clone());
     })?;
     let connecting = TcpStream::connect(found.as_slice());

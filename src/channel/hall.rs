@@ -11,13 +11,14 @@ use tokio::task::JoinSet;
 use super::alert::AlertChannel;
 use super::clock::{Clock, SystemClock};
 use super::email::EmailChannel;
-use super::http::{Lookup, Outside, SystemLookup};
+use super::http::Outside;
 use super::slack::SlackChannel;
 use super::telegram::TelegramChannel;
 use super::webhook::WebhookChannel;
 use super::{Accepted, Channel, SendError, Sessions, Worker};
 use crate::config::Config;
 use crate::domain::{DeliveryId, Notice, OutboxEntry, OutboxState, Topic};
+use crate::names::{Lookup, SystemLookup};
 use crate::store::{Store, wait_for_lock};
 
 /// What channels are built from.

@@ -5,13 +5,11 @@
 //! of an answer than is needed. Nothing is built before the first request.
 
 use std::error::Error as _;
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
@@ -21,6 +19,7 @@ use url::{Host, Url};
 
 use super::SendError;
 use crate::domain::{Reach, refused};
+use crate::names::Lookup;
 
 /// The most of an answer that is read, in bytes. Telegram's longest, a hundred updates, is below this.
 const LONGEST_ANSWER: usize = 1 << 20;
@@ -30,24 +29,6 @@ const CONNECTS_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long a connection is kept for the next request.
 const KEPT: Duration = Duration::from_secs(30);
-
-/// Turns a name into addresses.
-pub trait Lookup: Send + Sync {
-    /// Looks the name up.
-    fn lookup(&self, host: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
-}
-
-/// The system's own way to look names up.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct SystemLookup;
-
-impl Lookup for SystemLookup {
-    fn lookup(&self, host: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
-        Box::pin(async move {
-            Ok(tokio::net::lookup_host((host, 0)).await?.map(|address| address.ip()).collect())
-        })
-    }
-}
 
 /// What all of a process's channels share on their way out.
 #[derive(Clone)]

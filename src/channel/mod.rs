@@ -31,7 +31,6 @@ pub use alert::{AlertStats, AlertTracker};
 pub use clock::{Clock, SystemClock};
 pub use email::EmailChannel;
 pub use hall::{Channels, Configured, Parts};
-pub use http::{Lookup, SystemLookup};
 pub use port::{NewChatSession, Sessions};
 pub use slack::SlackChannel;
 pub use telegram::TelegramChannel;

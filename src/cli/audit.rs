@@ -111,6 +111,7 @@ pub(super) async fn run(cx: &Cx, command: AuditCommand) -> Result<Exit, OpError>
                 query: args.filter.into(),
                 limit: args.limit.map(usize::from),
                 cursor: args.cursor,
+                page: None,
             };
             let page = cx.aegis.get_audit(&cx.caller, request).await?;
             cx.out.give(&page, render)?;

@@ -101,7 +101,7 @@ impl HttpDoor {
         }
         for (path, service) in &self.mounts {
             let gate = guard::Gate { door: self.clone(), needs: Needs::Anyone, tickets: false };
-            let service = service.clone().layer(from_fn(guard::introduce));
+            let service = service.clone().layer(from_fn_with_state(self.clone(), guard::introduce));
             router = router.route(path, service.layer(from_fn_with_state(gate, guard::inner)));
         }
         router

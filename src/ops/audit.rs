@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Aegis, Caller};
 use crate::access::Needs;
-use crate::access::audit::{self, AuditError, AuditLog, AuditRecord, Chain, Export, Format, Verdict};
+use crate::access::audit::{self, AuditError, AuditLog, AuditRecord, Chain, Export, Format, Start, Verdict};
 use crate::domain::{ErrorCode, OpError, SessionId, Timestamp};
 
 /// Which records are wanted.
@@ -36,6 +36,8 @@ pub struct GetAudit {
     pub limit: Option<usize>,
     /// The nextCursor of the page before, for older ones.
     pub cursor: Option<String>,
+    /// Which page of that many, from 1, in place of a cursor. While records are added pages shift; cursors do not.
+    pub page: Option<u64>,
 }
 
 /// A page of the log.
@@ -76,8 +78,17 @@ impl Aegis {
         if !(1..=1000).contains(&limit) {
             return Err(OpError::new(ErrorCode::InvalidArgument, "limit must be from 1 to 1000"));
         }
+        let start = match (req.cursor, req.page) {
+            (Some(_), Some(_)) => {
+                return Err(OpError::new(ErrorCode::InvalidArgument, "give a cursor or a page, not both"));
+            }
+            (_, Some(0)) => return Err(OpError::new(ErrorCode::InvalidArgument, "page counts from 1")),
+            (Some(hash), None) => Start::Before(hash),
+            (None, Some(page)) => Start::After((page - 1).saturating_mul(limit as u64)),
+            (None, None) => Start::Newest,
+        };
         let query = read(req.query)?;
-        let page = self.in_log(move |log| log.page(&query, req.cursor.as_deref(), limit)).await?;
+        let page = self.in_log(move |log| log.page(&query, &start, limit)).await?;
         let page = page.ok_or_else(|| {
             OpError::new(ErrorCode::InvalidArgument, "Invalid audit cursor")
                 .hint("pass the nextCursor of the page before, unchanged")

@@ -1,7 +1,7 @@
 //! The figures of one session and of all, for doors that sum them up in their own ways.
 
 use super::{Aegis, Caller, SessionMetrics, SessionRef, stats};
-use crate::domain::{OpError, Session, SessionStats, Timestamp};
+use crate::domain::{ApiKey, OpError, Session, SessionStats, Timestamp};
 use crate::engine;
 
 pub use crate::engine::SessionFigures;
@@ -33,6 +33,17 @@ impl Aegis {
     pub async fn get_figures(&self, caller: &Caller) -> Result<Figures, OpError> {
         let engine::Figures { sessions, partial } = self.engine.figures(caller.confined()).await?;
         Ok(Figures { sessions, partial })
+    }
+
+    /// Tells the keys whose sessions the caller's figures may be of, oldest first: all, or its own alone.
+    ///
+    /// # Errors
+    ///
+    /// `storage_failed`.
+    pub async fn figured_keys(&self, caller: &Caller) -> Result<Vec<ApiKey>, OpError> {
+        let mut keys = self.engine.keys().await?;
+        keys.retain(|key| caller.confined().is_none_or(|own| own == key.id));
+        Ok(keys)
     }
 
     /// Tells one session's figures as they are counted, also after it ended.

@@ -12,7 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["engine", "access", "channel", "browser"],
     &["holder", "store"],
     &["claude"],
-    &["term", "wire", "config"],
+    &["term", "wire", "config", "names"],
     &["domain"],
     &["fault"],
 ];

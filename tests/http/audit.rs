@@ -57,9 +57,19 @@ async fn every_door_writes_into_one_log() {
         (Some("create_session"), Some(1))
     );
 
-    for bad in
-        ["verify=maybe", "reverse=", "limit=0", "format=xml", "from=yesterday", "cursor=00", "sessionId=one"]
-    {
+    for bad in [
+        "verify=maybe",
+        "reverse=",
+        "limit=0",
+        "pageSize=1001",
+        "page=0",
+        "page=first",
+        "page=1&cursor=00",
+        "format=xml",
+        "from=yesterday",
+        "cursor=00",
+        "sessionId=one",
+    ] {
         server.get(&format!("/v1/audit?{bad}")).await.is(400);
     }
     assert_eq!(server.get("/v1/audit?reverse=false&verify=false").await.is(200).get("integrity"), None);

@@ -190,8 +190,33 @@ async fn the_28_calls_of_the_typescript_class() {
 
     note("killSession");
     assert_eq!(ts.call(&server, "DELETE", &at(""), None).await.is(200), json!({"ok": true}));
-    // The audit log is read by `getAuditLogs`, the 28th.
-    assert_eq!(called.len(), 27, "{called:?}");
+
+    note("getAuditLogs");
+    let all = get("/v1/audit").await.is(200);
+    has(&all, "count total records filters pagination chain");
+    has(&all["pagination"], "limit hasMore nextCursor|null reverse");
+    has(&all["records"][0], "ts actor action sessionId|null detail prevHash hash");
+    has(&all["chain"], "count firstHash lastHash badgeHash firstTs lastTs");
+    let of_session = format!("/v1/audit?page=1&pageSize=2&actor=master&action=send_message&sessionId={id}");
+    let newest = get(&of_session).await.is(200);
+    assert_eq!((&newest["count"], &newest["total"]), (&json!(2), &json!(2)), "{newest:#}");
+    let of = |record: &Value| (record["action"] == "send_message") && record["sessionId"] == json!(id);
+    assert!(newest["records"].as_array().unwrap().iter().all(of), "{newest:#}");
+    assert_eq!(newest["filters"], json!({"actor": "master", "action": "send_message", "sessionId": id}));
+    assert_eq!((&newest["pagination"]["page"], &newest["pagination"]["limit"]), (&json!(1), &json!(2)));
+    assert_eq!(get("/v1/audit?page=1&pageSize=20&actor=nobody").await.is(200)["records"], json!([]));
+    // Page by page it is the whole log, from the end on.
+    let mut pages = Vec::new();
+    for page in 1.. {
+        let told = get(&format!("/v1/audit?page={page}&pageSize=3")).await.is(200);
+        pages.splice(..0, told["records"].as_array().unwrap().clone());
+        assert_eq!(told["total"], all["total"]);
+        if told["pagination"]["hasMore"] == false {
+            break;
+        }
+    }
+    assert_eq!(&pages, all["records"].as_array().unwrap());
+    assert_eq!(called.len(), 28, "{called:?}");
     end_all(&server).await;
 }
 

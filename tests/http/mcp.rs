@@ -11,7 +11,12 @@ use crate::support::calls::{CALLS, filled};
 use crate::support::http::{HttpServer, Told};
 
 /// Sends one message as a client of the older protocol does.
-async fn post(server: &HttpServer, session: Option<&str>, more: &[(&str, &str)], message: &Value) -> Told {
+pub(super) async fn post(
+    server: &HttpServer,
+    session: Option<&str>,
+    more: &[(&str, &str)],
+    message: &Value,
+) -> Told {
     let mut request = Request::builder().method("POST").uri("/mcp");
     if !more.iter().any(|(name, _)| *name == "host") {
         request = request.header("host", server.addr.to_string());
@@ -31,14 +36,14 @@ async fn post(server: &HttpServer, session: Option<&str>, more: &[(&str, &str)],
 }
 
 /// The answer among what a stream says.
-fn answer(told: &Told) -> Value {
+pub(super) fn answer(told: &Told) -> Value {
     assert_eq!(told.status, 200, "{told:?}");
     let lines = told.text.lines().filter_map(|line| line.strip_prefix("data: "));
     let mut messages = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok());
     messages.find(|message| message.get("id").is_some()).unwrap_or_else(|| panic!("no answer: {told:?}"))
 }
 
-fn hello() -> Value {
+pub(super) fn hello() -> Value {
     let about = json!({"name": "test", "version": "0"});
     let params = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": about});
     json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params})

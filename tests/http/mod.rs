@@ -16,5 +16,7 @@ mod reading;
 mod readme;
 mod screenshot;
 mod sessions;
+mod standing;
 mod streams;
 mod terminal;
+mod totals;

@@ -162,6 +162,7 @@ fn holder(name: &str, role: Role) -> Caller {
         role,
         permissions: role.permissions(),
         rate_limit: None,
+        text_hash: None,
     };
     Caller::keyed("mcp", Arc::new(identity))
 }

@@ -1,15 +1,22 @@
 //! Pictures of pages, and where they may not lead, with a real Chromium and a site of the laboratory's own.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
+use aegis::browser::Browser;
+use aegis::domain::{ErrorCode, OpError, Reach};
+use aegis::names::Lookup;
+use aegis::ops::{CreateSession, KillSession, Screenshot, ScreenshotTaken};
 use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse as _};
 use axum::routing::get;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::future::BoxFuture;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -104,6 +111,56 @@ async fn a_redirect_is_held_to_the_same_rule() {
     let site = Site::start("http://169.254.169.254/latest/meta-data/").await;
     let refused = server.post(&path, json!({"url": format!("http://{}/moved", site.addr)})).await.is(400);
     assert!(refused["error"].as_str().unwrap().contains("169.254.169.254"), "{refused}");
+}
+
+/// Answers look-ups of whatever name one after the other, the last one for ever.
+struct Answers(Mutex<VecDeque<IpAddr>>);
+
+impl Lookup for Answers {
+    fn lookup(&self, _: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
+        let mut answers = self.0.lock().unwrap();
+        let one = if answers.len() > 1 { answers.pop_front().unwrap() } else { answers[0] };
+        Box::pin(async move { Ok(vec![one]) })
+    }
+}
+
+/// Takes a picture of the site under a name that leads to these addresses, one at each look-up.
+async fn taken_by_name(site: &Site, answers: &[&str], reach: Reach) -> Result<ScreenshotTaken, OpError> {
+    let lab = Lab::fake(json!({})).build().await;
+    let answers = Answers(Mutex::new(answers.iter().map(|address| address.parse().unwrap()).collect()));
+    let search = lab.env["PATH"].to_str().unwrap();
+    let browser = Browser::new(None, search, reach).with_lookup(Arc::new(answers));
+    let (aegis, caller) = lab.aegis();
+    let aegis = aegis.with_browser(Arc::new(browser));
+    let new = CreateSession { work_dir: lab.work_dir(), ..CreateSession::default() };
+    let session_id = aegis.create_session(&caller, new).await.unwrap().session.id.to_string();
+    let url = format!("http://page.example:{}/", site.addr.port());
+    let wanted = Screenshot { session_id: session_id.clone(), url, ..Screenshot::default() };
+    let taken = aegis.screenshot(&caller, wanted).await;
+    aegis.kill_session(&caller, KillSession { session_id, force: None }).await.unwrap();
+    taken
+}
+
+#[rstest]
+#[case::this_machine("127.0.0.1")]
+#[case::mapped("::ffff:127.0.0.1")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_turns_to_this_machine_at_its_second_look_up_is_not_followed(#[case] turned: &str) {
+    let site = Site::start("/").await;
+    // Where this machine may be called the page is shown, so that it would be reached below as well.
+    let local = Reach { loopback: true, private: false };
+    let shown = taken_by_name(&site, &[turned], local).await.unwrap();
+    assert!(!shown.screenshot.is_empty());
+    let seen = site.seen.load(Ordering::SeqCst);
+    assert!(seen > 0);
+    // The first address is looked at before a browser is started, and never connected to.
+    let refused = taken_by_name(&site, &["1.1.1.1", turned], Reach::default()).await.unwrap_err();
+    assert_eq!(refused.code, ErrorCode::InvalidArgument);
+    assert!(
+        refused.message.contains("page.example is") && refused.message.contains("127.0.0.1"),
+        "{refused:?}"
+    );
+    assert_eq!(site.seen.load(Ordering::SeqCst), seen);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -42,7 +42,7 @@ impl Viewer {
         connect(server, &format!("/v1/sessions/{id}/terminal{query}"), &headers).await.unwrap()
     }
 
-    async fn say(&mut self, what: Value) {
+    pub(super) async fn say(&mut self, what: Value) {
         self.socket.send(Message::text(what.to_string())).await.unwrap();
     }
 
@@ -77,6 +77,11 @@ impl Viewer {
                 Err(closed) => panic!("closed before {what}: {closed:?} {:#?}", self.told),
             }
         }
+    }
+
+    /// All that was told.
+    pub(super) fn told(&self) -> &[Value] {
+        &self.told
     }
 
     /// Reads on until the screen that all output makes shows this.

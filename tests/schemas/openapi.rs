@@ -79,6 +79,7 @@ fn the_door_offers_the_operations_that_the_catalogue_says() {
     // What serves an operation under another name, or stands for none.
     let known = BTreeMap::from([
         ("get_session_stats", Some("get_session_latency")),
+        ("figured_keys", Some("get_figures")),
         ("read_from", Some("get_transcript")),
         ("find", None),
         ("glance", Some("list_sessions")),

@@ -27,6 +27,6 @@ mod tests;
 
 pub use export::{Export, Format};
 pub use log::{AuditError, AuditLog};
-pub use query::{AuditPage, AuditQuery, Chain};
+pub use query::{AuditPage, AuditQuery, Chain, Start};
 pub use record::{AuditRecord, Deed};
 pub use verify::{Broken, Verdict};

@@ -40,6 +40,18 @@ impl AuditQuery {
     }
 }
 
+/// Where a page begins; pages go from newer records to older ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Start {
+    /// With the newest that fits.
+    #[default]
+    Newest,
+    /// With the one before the record that has this hash.
+    Before(String),
+    /// With the one that so many newer ones fit beside.
+    After(u64),
+}
+
 /// All records that fit, summed up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -79,7 +91,7 @@ impl Chain {
 /// A page of records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditPage {
-    /// The newest that fit, or the newest before the cursor's, oldest first.
+    /// The newest that fit from where the page begins, oldest first.
     pub records: Vec<AuditRecord>,
     /// The hash of the page's oldest record, if there are older ones.
     pub next_cursor: Option<String>,
@@ -88,8 +100,7 @@ pub struct AuditPage {
 }
 
 impl AuditLog {
-    /// Gives the newest records that fit, those before the record with the hash `before` if one is given; `None` if no
-    /// record has it.
+    /// Gives the newest records that fit from where the page begins; `None` if that is a record that there is not.
     ///
     /// # Errors
     ///
@@ -97,9 +108,15 @@ impl AuditLog {
     pub fn page(
         &self,
         query: &AuditQuery,
-        before: Option<&str>,
+        start: &Start,
         limit: usize,
     ) -> Result<Option<AuditPage>, AuditError> {
+        let (before, last) = match start {
+            Start::Newest | Start::After(0) => (None, None),
+            Start::Before(hash) => (Some(hash.as_str()), None),
+            // Counted first, so that only the page itself is kept.
+            Start::After(newer) => (None, Some(self.count(query)?.saturating_sub(*newer))),
+        };
         let mut chain = Chain::default();
         let mut records = VecDeque::new();
         let mut found = before.is_none();
@@ -109,6 +126,7 @@ impl AuditLog {
                 (found, open) = (true, false);
             }
             if query.wants(&record) {
+                open &= last != Some(chain.count);
                 chain.add(&record);
                 if open {
                     if records.len() > limit {
@@ -130,6 +148,15 @@ impl AuditLog {
         let records = Vec::from(records);
         let next_cursor = records.first().filter(|_| more).map(|record| record.hash.clone());
         Ok(Some(AuditPage { records, next_cursor, chain }))
+    }
+
+    fn count(&self, query: &AuditQuery) -> Result<u64, AuditError> {
+        let mut count = 0;
+        self.each(|record| {
+            count += u64::from(query.wants(&record));
+            ControlFlow::Continue(())
+        })?;
+        Ok(count)
     }
 
     /// Reads all records, oldest first, until told to stop. Lines that are none are passed over.

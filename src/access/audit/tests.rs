@@ -148,15 +148,32 @@ fn files_are_for_their_owner_alone_and_links_are_refused() {
 fn pages_go_back_through_what_fits() {
     let place = place(10);
     let query = AuditQuery { actor: Some("key:1".into()), ..AuditQuery::default() };
+    let before = |cursor: Option<String>| Start::Before(cursor.unwrap());
     let details = |page: &AuditPage| page.records.iter().map(|one| one.detail.clone()).collect::<Vec<_>>();
-    let first = place.log.page(&query, None, 2).unwrap().unwrap();
+    let first = place.log.page(&query, &Start::Newest, 2).unwrap().unwrap();
     assert_eq!(details(&first), ["7", "9"]);
     assert_eq!(first.chain.count, 5);
-    let second = place.log.page(&query, first.next_cursor.as_deref(), 2).unwrap().unwrap();
+    let second = place.log.page(&query, &before(first.next_cursor), 2).unwrap().unwrap();
     assert_eq!(details(&second), ["3", "5"]);
-    let last = place.log.page(&query, second.next_cursor.as_deref(), 2).unwrap().unwrap();
+    let last = place.log.page(&query, &before(second.next_cursor), 2).unwrap().unwrap();
     assert_eq!((details(&last), last.next_cursor), (vec!["1".to_owned()], None));
-    assert_eq!(place.log.page(&query, Some("none"), 2).unwrap(), None);
+    assert_eq!(place.log.page(&query, &Start::Before("none".into()), 2).unwrap(), None);
+}
+
+#[rstest]
+#[case::newest(0, &["7", "9"], true)]
+#[case::next(2, &["3", "5"], true)]
+#[case::between(1, &["5", "7"], true)]
+#[case::last(4, &["1"], false)]
+#[case::just_enough(3, &["1", "3"], false)]
+#[case::beyond(5, &[], false)]
+#[case::far_beyond(u64::MAX, &[], false)]
+fn a_page_is_found_by_how_many_are_newer(#[case] newer: u64, #[case] told: &[&str], #[case] more: bool) {
+    let place = place(10);
+    let query = AuditQuery { actor: Some("key:1".into()), ..AuditQuery::default() };
+    let page = place.log.page(&query, &Start::After(newer), 2).unwrap().unwrap();
+    let details: Vec<_> = page.records.iter().map(|one| one.detail.as_str()).collect();
+    assert_eq!((details.as_slice(), page.next_cursor.is_some(), page.chain.count), (told, more, 5));
 }
 
 #[test]

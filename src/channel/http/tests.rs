@@ -1,6 +1,8 @@
 use std::collections::VecDeque;
+use std::io;
 use std::sync::Mutex;
 
+use futures_util::future::BoxFuture;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -59,6 +61,11 @@ async fn a_name_that_turns_to_this_machine_is_refused_at_its_second_look_up() {
         assert!(error.retry);
     }
     assert_eq!(*told.borrow(), 1);
+    // The same name is called, and is not once it leads elsewhere.
+    let http = Http::new(&outside(&["127.0.0.1", "169.254.169.254"]), LOCAL);
+    assert_eq!(post(&http, &format!("http://hook.example:{port}/")).await.unwrap().status, 200);
+    let error = post(&http, &format!("http://hook.example:{port}/")).await.unwrap_err();
+    assert!(error.what.contains("169.254.169.254"), "{error}");
 }
 
 #[tokio::test]

@@ -49,6 +49,8 @@ pub struct EventStats {
     pub status_changes: u64,
     /// The latest changes, oldest first; bounded.
     pub status_history: VecDeque<StatusStep>,
+    /// How often a turn fell silent for longer than its session allows.
+    pub stalls: u64,
     /// Asks opened.
     pub asks: u64,
     /// Asks answered, by the surface.
@@ -116,6 +118,7 @@ impl EventTally {
             self.stats.status_history.pop_front();
         }
         self.stats.status_history.push_back(StatusStep { status: status.word(), at: since });
+        self.stats.stalls += u64::from(status.word() == StatusWord::Stalled);
         match (status.in_turn(), &self.turn) {
             (true, None) => self.begin(since),
             (false, Some(_)) => {
@@ -237,6 +240,18 @@ mod tests {
 
     fn told(stats: &EventStats) -> (u64, u64, u64) {
         (stats.turns, stats.turn.count(), stats.turn.sum())
+    }
+
+    #[test]
+    fn each_silence_counts_once_and_ends_no_turn() {
+        let stats = tally([
+            status(0, SessionStatus::Working),
+            status(100, SessionStatus::Stalled),
+            status(150, SessionStatus::Working),
+            status(300, SessionStatus::Stalled),
+            status(400, SessionStatus::Idle),
+        ]);
+        assert_eq!((stats.stalls, told(&stats)), (2, (1, 1, 400)));
     }
 
     #[test]

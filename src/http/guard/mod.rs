@@ -9,10 +9,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt as _;
 
 pub use origin::Hosts;
 
@@ -101,13 +103,22 @@ pub(super) async fn inner(State(gate): State<Gate>, mut request: Request, next: 
     response
 }
 
-/// Shows a mounted service who calls, in types that it knows.
-pub(super) async fn introduce(mut request: Request, next: Next) -> Response {
-    if let Some(Call { caller, identity, .. }) = request.extensions().get().cloned() {
-        request.extensions_mut().insert(caller);
-        request.extensions_mut().insert(identity);
+/// Shows a mounted service who calls, in types that it knows. A stream that it answers with ends when its caller no
+/// longer counts.
+pub(super) async fn introduce(State(door): State<HttpDoor>, mut request: Request, next: Next) -> Response {
+    let Some(Call { caller, identity, .. }) = request.extensions().get().cloned() else {
+        return next.run(request).await;
+    };
+    request.extensions_mut().insert(caller);
+    request.extensions_mut().insert(identity.clone());
+    let response = next.run(request).await;
+    let kind = response.headers().get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
+    if !kind.is_some_and(|kind| kind.starts_with(b"text/event-stream")) {
+        return response;
     }
-    next.run(request).await
+    let standing = door.access.standing(&identity);
+    let lost = async move { standing.lost().await };
+    response.map(|body| Body::from_stream(body.into_data_stream().take_until(Box::pin(lost))))
 }
 
 fn admit(gate: &Gate, request: &Request, from: IpAddr) -> Result<(Identity, Option<Left>), Refusal> {

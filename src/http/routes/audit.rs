@@ -49,10 +49,14 @@ struct Wanted {
     /// Not after this.
     to: Option<Timestamp>,
     /// How many; 100 unless given. Exports are whole.
+    #[serde(alias = "pageSize")]
     #[schemars(range(min = 1, max = 1000))]
     limit: Option<usize>,
     /// The `nextCursor` of the page before, for older ones.
     cursor: Option<String>,
+    /// Which page of that many, from 1, in place of a cursor; pages shift when records are added.
+    #[schemars(range(min = 1))]
+    page: Option<u64>,
     /// Whether a page's newest record comes first.
     reverse: bool,
     /// Whether to verify the whole log too.
@@ -98,6 +102,9 @@ struct Filters {
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Pagination {
+    /// Which page was asked for, if one was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<u64>,
     limit: usize,
     has_more: bool,
     next_cursor: Option<String>,
@@ -154,7 +161,7 @@ async fn audit(
         return Ok(exported(export, format, integrity.as_ref()));
     }
     let limit = wanted.limit.unwrap_or(100);
-    let request = GetAudit { query, limit: Some(limit), cursor: wanted.cursor };
+    let request = GetAudit { query, limit: Some(limit), cursor: wanted.cursor, page: wanted.page };
     let mut page = door.aegis.get_audit(&call.caller, request).await?;
     if wanted.reverse {
         page.records.reverse();
@@ -172,6 +179,7 @@ async fn audit(
             to: wanted.to,
         },
         pagination: Pagination {
+            page: wanted.page,
             limit,
             has_more: page.next_cursor.is_some(),
             next_cursor: page.next_cursor,

@@ -15,6 +15,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use super::frame::{Frame, bare, bare_at, one, own_position};
 use super::hub::{Frames, Owners};
 use super::{frame, seat};
+use crate::access::{Identity, Standing};
 use crate::domain::{Position, Session, SessionId, StatusWord};
 use crate::http::door::HttpDoor;
 use crate::http::refusal::Reply;
@@ -47,6 +48,7 @@ struct Reader {
     /// The session's last event that was told here.
     known: Option<Position>,
     beat: Interval,
+    standing: Standing,
     over: bool,
     _place: OwnedSemaphorePermit,
 }
@@ -101,6 +103,7 @@ pub(in crate::http) async fn all_sessions(
         }
     }
     let beat = beat(door);
+    let standing = standing(door, &caller);
     let door = door.clone();
     let reader = Reader {
         door,
@@ -111,6 +114,7 @@ pub(in crate::http) async fn all_sessions(
         before,
         known: None,
         beat,
+        standing,
         over: false,
         _place: place,
     };
@@ -150,10 +154,12 @@ pub(in crate::http) async fn one_session(
         before = Before::Nothing;
     }
     let beat = beat(door);
+    let standing = standing(door, &caller);
     let door = door.clone();
     let session = Some(id);
+    let known = None;
     let reader =
-        Reader { door, caller, session, frames, waiting, before, known: None, beat, over, _place: place };
+        Reader { door, caller, session, frames, waiting, before, known, beat, standing, over, _place: place };
     Ok(reader.answer())
 }
 
@@ -185,6 +191,13 @@ fn last_id(headers: &HeaderMap, query: Option<&str>) -> Option<String> {
     header.or(query).map(str::to_owned).filter(|id| !id.is_empty())
 }
 
+fn standing(door: &HttpDoor, caller: &Caller) -> Standing {
+    match &caller.key {
+        Some(identity) => door.access.standing(identity),
+        None => door.access.standing(&Identity::everyone()),
+    }
+}
+
 fn beat(door: &HttpDoor) -> Interval {
     let every = door.settings.heartbeat;
     let mut beat = interval_at(Instant::now() + every, every);
@@ -213,6 +226,9 @@ impl Reader {
     /// The next piece of the stream; none when it is over.
     async fn next(&mut self) -> Option<Bytes> {
         loop {
+            if !self.over && self.standing.is_lost() {
+                self.turn_away();
+            }
             if let Some(bytes) = self.take() {
                 return Some(bytes);
             }
@@ -277,6 +293,7 @@ impl Reader {
         tokio::select! {
             biased;
             () = self.door.closing.cancelled() => self.shut(),
+            () = self.standing.lost() => self.turn_away(),
             received = self.frames.recv() => {
                 match received {
                     Ok(frame) => self.hear(&frame),
@@ -323,6 +340,14 @@ impl Reader {
     fn missed(&mut self, missed: u64) {
         let data = json!({ "missed": missed, "reason": "this stream was read too slowly" });
         self.waiting.push_back(bare("gap", self.session, Some(&data)));
+    }
+
+    /// The caller no longer counts: what waits is not for it any more.
+    fn turn_away(&mut self) {
+        let data = json!({ "reason": "the key or token that opened this stream no longer counts" });
+        self.waiting.clear();
+        self.waiting.push_back(bare("unauthorized", self.session, Some(&data)));
+        self.over = true;
     }
 
     fn shut(&mut self) {

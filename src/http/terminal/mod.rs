@@ -59,7 +59,11 @@ impl Viewer {
                 Some(identity) => identity,
                 None => self.authenticate(&mut socket).await?,
             };
-            self.show(&mut socket, &identity).await
+            let standing = self.door.access.standing(&identity);
+            tokio::select! {
+                ended = self.show(&mut socket, &identity) => ended,
+                () = standing.lost() => Err(End::KeyEnded),
+            }
         };
         let end = tokio::select! {
             ended = show => ended.unwrap_or_else(|end| end),

@@ -64,6 +64,8 @@ pub(super) enum End {
     /// The holder is gone, or does not answer.
     Lost,
     Unauthorized,
+    /// The key that opened it was removed or has ended, or the token is another now.
+    KeyEnded,
     AuthTimeout,
     NoSession,
     /// The peer shows no sign of life, or reads nothing.
@@ -79,6 +81,7 @@ impl End {
             Self::SessionEnded | Self::Closing | Self::Silent | Self::Left => None,
             Self::Lost => Some("The session does not answer"),
             Self::Unauthorized => Some("Unauthorized — invalid API key"),
+            Self::KeyEnded => Some("Unauthorized — the key or token no longer counts"),
             Self::AuthTimeout => Some("Auth timeout — no auth message received"),
             Self::NoSession => Some("Session not found"),
         }
@@ -91,6 +94,7 @@ impl End {
             Self::Closing => (1001, "the server ends; the session goes on"),
             Self::Lost => (1011, "the session does not answer"),
             Self::Unauthorized => (4401, "the token is nobody's"),
+            Self::KeyEnded => (4401, "the key or token no longer counts"),
             Self::AuthTimeout => (4408, "no token was sent in time"),
             Self::NoSession => (4404, "there is no such session"),
             Self::Silent => (4408, "no sign of life"),

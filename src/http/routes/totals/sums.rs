@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::domain::{Histogram, StatusWord, Timestamp};
-use crate::ops::{Figures, TokenUsage};
+use crate::domain::{Histogram, Session, StatusWord, Timestamp};
+use crate::ops::{Figures, SessionFigures, SessionMetrics, TokenUsage};
 
 use super::super::overview::ended_well;
 
@@ -42,6 +42,11 @@ fn cents(dollars: f64) -> f64 {
     (dollars * 1e6).round() / 1e6
 }
 
+/// What one session cost, in US dollars, by the models whose price is known.
+pub(super) fn cost(metrics: &SessionMetrics) -> f64 {
+    cents(metrics.models.iter().filter_map(|used| used.tokens.estimated_cost_usd).sum())
+}
+
 /// A mean over so many; 0 over none.
 pub(super) fn mean(sum: u64, count: usize) -> f64 {
     // Exact up to 2^53.
@@ -73,6 +78,8 @@ pub(super) struct Sums {
     pub(super) approvals: u64,
     pub(super) auto_approvals: u64,
     pub(super) rejections: u64,
+    /// Turns that fell silent for too long.
+    pub(super) stalls: u64,
     /// Answers of the API.
     pub(super) api_messages: u64,
     pub(super) hook: Histogram,
@@ -90,45 +97,57 @@ pub(super) struct Sums {
 impl Sums {
     /// Adds up the sessions whose time of creation is wanted.
     pub(super) fn of(figures: &Figures, wanted: impl Fn(Timestamp) -> bool) -> Self {
-        let mut sums = Self { partial: figures.partial, ..Self::default() };
+        let all = Self::by(figures, |session| wanted(session.created_at).then_some(())).remove(&());
+        all.unwrap_or_else(|| Self { partial: figures.partial, ..Self::default() })
+    }
+
+    /// Adds up sessions in groups: each in the one that is picked for it, if one is.
+    pub(super) fn by<K: Ord>(figures: &Figures, pick: impl Fn(&Session) -> Option<K>) -> BTreeMap<K, Self> {
+        let mut groups: BTreeMap<K, Self> = BTreeMap::new();
         for (one, metrics) in figures.sessions.iter().zip(figures.metrics()) {
-            let session = &one.session;
-            if !wanted(session.created_at) {
-                continue;
-            }
-            sums.created += 1;
-            match session.status {
-                StatusWord::Ended if ended_well(session.ending.as_ref()) => sums.completed += 1,
-                StatusWord::Ended => sums.failed += 1,
-                _ => sums.active += 1,
-            }
-            sums.duration_sec += metrics.duration_sec;
-            sums.messages += metrics.messages;
-            sums.turns += metrics.turns;
-            sums.tool_calls += metrics.tool_calls;
-            sums.asks += metrics.asks;
-            sums.approvals += metrics.approvals;
-            sums.auto_approvals += metrics.auto_approvals;
-            sums.rejections += metrics.rejections;
-            let events = &one.stats.events;
-            sums.hook.merge(&events.hook);
-            sums.answer.merge(&events.answer);
-            sums.submitted.merge(&events.submitted);
-            sums.turn.merge(&events.turn);
-            let date = session.created_at.to_string().chars().take(10).collect();
-            let day = sums.days.entry(date).or_default();
-            day.sessions += 1;
-            day.duration_sec += metrics.duration_sec;
-            for used in &metrics.models {
-                sums.api_messages += used.api_messages;
-                sums.models.entry(used.model.clone()).or_default().add(&used.tokens);
-                match used.tokens.estimated_cost_usd {
-                    Some(cost) => day.cost = cents(day.cost + cost),
-                    None => drop(sums.unpriced.insert(used.model.clone())),
-                }
+            if let Some(group) = pick(&one.session) {
+                let sums = groups.entry(group).or_default();
+                sums.partial = figures.partial;
+                sums.add(one, &metrics);
             }
         }
-        sums
+        groups
+    }
+
+    fn add(&mut self, one: &SessionFigures, metrics: &SessionMetrics) {
+        let session = &one.session;
+        self.created += 1;
+        match session.status {
+            StatusWord::Ended if ended_well(session.ending.as_ref()) => self.completed += 1,
+            StatusWord::Ended => self.failed += 1,
+            _ => self.active += 1,
+        }
+        self.duration_sec += metrics.duration_sec;
+        self.messages += metrics.messages;
+        self.turns += metrics.turns;
+        self.tool_calls += metrics.tool_calls;
+        self.asks += metrics.asks;
+        self.approvals += metrics.approvals;
+        self.auto_approvals += metrics.auto_approvals;
+        self.rejections += metrics.rejections;
+        let events = &one.stats.events;
+        self.stalls += events.stalls;
+        self.hook.merge(&events.hook);
+        self.answer.merge(&events.answer);
+        self.submitted.merge(&events.submitted);
+        self.turn.merge(&events.turn);
+        let date = session.created_at.to_string().chars().take(10).collect();
+        let day = self.days.entry(date).or_default();
+        day.sessions += 1;
+        day.duration_sec += metrics.duration_sec;
+        for used in &metrics.models {
+            self.api_messages += used.api_messages;
+            self.models.entry(used.model.clone()).or_default().add(&used.tokens);
+            match used.tokens.estimated_cost_usd {
+                Some(cost) => day.cost = cents(day.cost + cost),
+                None => drop(self.unpriced.insert(used.model.clone())),
+            }
+        }
     }
 
     /// The mean over all sessions.
