@@ -118,6 +118,7 @@ pub(crate) const FOR_PEOPLE: &[Topic] = &[
     Topic::StatusPlan,
     Topic::StatusStall,
     Topic::StatusRecovered,
+    Topic::StatusContextWarning,
     Topic::StatusStopped,
     Topic::StatusError,
     Topic::StatusRateLimited,

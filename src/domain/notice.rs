@@ -27,7 +27,7 @@ const LONGEST_INPUT: usize = 16 * 1024;
 macro_rules! topics {
     ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {
         /// What a notice is about.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
         #[schemars(inline)]
         pub enum Topic {
             $($(#[$doc])* #[serde(rename = $word)] $name,)*
@@ -77,6 +77,8 @@ topics! {
     StatusStall = "status.stall",
     /// A stalled turn shows life again.
     StatusRecovered = "status.recovered",
+    /// The context window is nearly full.
+    StatusContextWarning = "status.context_warning",
     /// Somebody stopped the turn.
     StatusStopped = "status.stopped",
     /// The turn ended with a failure.
@@ -99,7 +101,11 @@ impl Topic {
     pub fn folds(self) -> bool {
         matches!(
             self,
-            Self::StatusStall | Self::StatusRecovered | Self::StatusError | Self::StatusRateLimited
+            Self::StatusStall
+                | Self::StatusRecovered
+                | Self::StatusContextWarning
+                | Self::StatusError
+                | Self::StatusRateLimited
         )
     }
 
@@ -123,22 +129,54 @@ impl fmt::Display for Topic {
     }
 }
 
+/// Names that older receivers know and that are never told. Teammates were found by scanning for `tmux` sockets; nothing
+/// here tells when one begins or ends: Claude Code writes down which there are, and [`crate::ops::Aegis::get_swarm`]
+/// reads that when it is asked.
+const NEVER_TOLD: &[&str] = &["swarm.teammate_spawned", "swarm.teammate_finished"];
+
 /// No topic has this name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no event {name:?}{}", near.as_deref().map(|near| format!("; did you mean {near:?}?")).unwrap_or_default())]
-pub struct NoSuchTopic {
-    name: String,
-    near: Option<String>,
+pub enum NoSuchTopic {
+    /// Nothing like it is told.
+    #[error("there is no event {name:?}{}", near.as_deref().map(|near| format!("; did you mean {near:?}?")).unwrap_or_default())]
+    Unknown {
+        /// The name.
+        name: String,
+        /// The most similar one.
+        near: Option<String>,
+    },
+    /// It was told once, by other means.
+    #[error(
+        "{name:?} is never told: teammates are listed by `aegis swarm`, get_swarm and GET /v1/swarm; the events are {}",
+        Topic::ALL.iter().map(|topic| topic.as_str()).collect::<Vec<_>>().join(", ")
+    )]
+    NeverTold {
+        /// The name.
+        name: &'static str,
+    },
 }
 
 impl FromStr for Topic {
     type Err = NoSuchTopic;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.iter().copied().find(|topic| topic.as_str() == text).ok_or_else(|| NoSuchTopic {
-            name: text.chars().take(60).collect(),
-            near: nearest(text, Self::ALL.iter().map(|topic| topic.as_str())).map(str::to_owned),
+        if let Some(topic) = Self::ALL.iter().copied().find(|topic| topic.as_str() == text) {
+            return Ok(topic);
+        }
+        Err(match NEVER_TOLD.iter().find(|name| **name == text) {
+            Some(name) => NoSuchTopic::NeverTold { name },
+            None => NoSuchTopic::Unknown {
+                name: text.chars().take(60).collect(),
+                near: nearest(text, Self::ALL.iter().map(|topic| topic.as_str())).map(str::to_owned),
+            },
         })
+    }
+}
+
+impl<'de> Deserialize<'de> for Topic {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        name.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -300,6 +338,10 @@ impl Notice {
             EventData::Action { action: Action::Interrupt, by } => {
                 let text = format!("The turn was stopped by {by}");
                 vec![notice(Topic::StatusStopped, text, json!({"by": by}), None)]
+            }
+            EventData::ContextFilled { used_pct } => {
+                let text = format!("{used_pct}% of the context window is in use; /compact makes room");
+                vec![notice(Topic::StatusContextWarning, text, json!({"context_used_pct": used_pct}), None)]
             }
             EventData::Action { .. }
             | EventData::Receipt(_)
@@ -578,6 +620,23 @@ mod tests {
         let told = told(data);
         assert_eq!((told[0].0, told[0].1.chars().count()), ("message.assistant", LONGEST_DETAIL));
         assert!(told[0].1.ends_with('…'));
+    }
+
+    #[test]
+    fn a_context_that_fills_up_is_told_with_its_figure() {
+        let text = "86% of the context window is in use; /compact makes room".to_owned();
+        let told = told(EventData::ContextFilled { used_pct: 86 });
+        assert_eq!(told, [("status.context_warning", text)]);
+    }
+
+    #[test]
+    fn a_topic_that_is_never_told_says_what_there_is_instead() {
+        for name in NEVER_TOLD {
+            let by_name = name.parse::<Topic>().unwrap_err().to_string();
+            let in_json = serde_json::from_value::<Topic>(json!(name)).unwrap_err().to_string();
+            assert_eq!(by_name, in_json);
+            assert!(by_name.contains("GET /v1/swarm") && by_name.contains("status.idle"), "{by_name}");
+        }
     }
 
     #[test]

@@ -110,6 +110,7 @@ impl Finds {
             | EventData::Receipt(_)
             | EventData::Conversation { .. }
             | EventData::Message { .. }
+            | EventData::ContextFilled { .. }
             | EventData::Action { .. } => false,
         };
         if edge {

@@ -71,6 +71,7 @@ pub fn every_topic() -> (Vec<EventData>, Vec<&'static str>) {
         (resolved(&late, "config", How::Rejected, Some(NOBODY_ANSWERED)), &["status.permission_timeout"]),
         (status(Is::Stalled, Was::Working), &["status.stall"]),
         (status(Is::Working, Was::Stalled), &["status.recovered"]),
+        (EventData::ContextFilled { used_pct: 91 }, &["status.context_warning"]),
         (EventData::Action { action: Action::Interrupt, by: "cli".into() }, &["status.stopped"]),
         (status(Is::Error(error), Was::Working), &["status.error"]),
         (status(Is::RateLimited(limit), Was::Working), &["status.rate_limited"]),

@@ -146,6 +146,7 @@ async fn what_a_person_must_know_is_told_and_long_texts_are_split() {
         "resets at 3pm",
         "no sign of life",
         "shows life again",
+        "91% of the context window",
         "was stopped by cli",
         "Nobody answered in time",
         "process is gone",

@@ -223,6 +223,9 @@ fn parts(event: &Event) -> (String, Vec<Part>) {
         EventData::Launched { .. } => vec![part("launched", "session_launched", data)],
         EventData::Receipt(_) => vec![part("receipt", "session_receipt", data)],
         EventData::Conversation { .. } => vec![part("conversation", "session_conversation", data)],
+        EventData::ContextFilled { .. } => {
+            vec![part("context_warning", "session_context_warning", data)]
+        }
         EventData::Action { .. } => vec![part("action", "session_action", data)],
         EventData::Gap { .. } => vec![part("gap", "gap", data)],
     };
