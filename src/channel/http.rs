@@ -9,11 +9,11 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -117,7 +117,7 @@ impl Http {
         let request = client.post(url.clone()).headers(map).body(body).timeout(within);
         let mut response = request.send().await.map_err(told)?;
         let status = response.status().as_u16();
-        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| wait(value.to_str().ok()?));
+        let retry_after = asked(response.headers(), SystemTime::now());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(told)? {
             if body.len() + chunk.len() > LONGEST_ANSWER {
@@ -233,9 +233,18 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// `Retry-After` in seconds; a date is rare and counts from the receiver's own clock.
-fn wait(value: &str) -> Option<Duration> {
-    Some(Duration::from_secs(value.trim().parse().ok()?))
+/// How long a receiver wants to be left alone: `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3), however
+/// long that is. A date counts from the receiver's own clock where its answer tells that, so that a clock that is wrong,
+/// here or there, changes nothing; one that has passed asks for no wait.
+fn asked(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
+    let date = |text| httpdate::parse_http_date(text).ok();
+    let value = text(RETRY_AFTER)?;
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = date(value)?;
+    Some(until.duration_since(text(DATE).and_then(date).unwrap_or(now)).unwrap_or_default())
 }
 
 /// How an answer of this status is to be taken, where nothing closer is known.

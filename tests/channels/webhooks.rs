@@ -2,9 +2,9 @@
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
-use aegis::domain::{OutboxState, StatusWord};
+use aegis::domain::{OutboxState, StatusWord, Timestamp};
 use aegis::store::{OutboxStore as _, SqliteStore};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -430,4 +430,34 @@ async fn a_configuration_with_events_that_are_never_told_says_what_there_is() {
             assert!(said.contains(part), "{part}: {said}");
         }
     }
+}
+
+/// Both by the receiver's clock: it is left alone for so long, and never longer than an hour.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_names_a_date_is_left_alone_until_then() {
+    let date = |later| vec![("retry-after", httpdate::fmt_http_date(SystemTime::now() + later))];
+    let receiver = Receiver::plain().await;
+    let wait = Duration::from_secs(4);
+    receiver.next(Say { headers: date(wait), ..Say::status(503) });
+    let url = format!("http://127.0.0.1:{}/", receiver.port);
+    let mut running =
+        Running::start(json!({"webhooks": [{"url": url.as_str(), "allowLoopback": true}]})).await;
+    let session = running.session("s1");
+    let event = || vec![every_topic().0.remove(0)];
+    running.happens(&session, event());
+    receiver.come(1).await;
+    let first = Instant::now();
+    let got = receiver.come(2).await;
+    // Dates have whole seconds. By itself it would have come again after one.
+    let waited = first.elapsed();
+    assert!(waited > wait - Duration::from_secs(2), "{waited:?}");
+    assert_eq!(got[0].headers["webhook-id"], got[1].headers["webhook-id"]);
+
+    running.quiet().await;
+    let before = Timestamp::now();
+    receiver.always(Say { headers: date(Duration::from_secs(30 * 24 * 3600)), ..Say::status(503) });
+    running.happens(&session, event());
+    let row = running.until(|row| row.paused_until.is_some_and(|until| until > before)).await;
+    let pause = row.paused_until.unwrap().millis_since(before);
+    assert!((3_590_000..=3_660_000).contains(&pause), "{pause}");
 }
