@@ -40,8 +40,8 @@ pub use memory::{KeyError, LONGEST_LIFE, LONGEST_VALUE, MemoryEntry, MemoryKey, 
 pub use message::{ContentType, Message, MessagePage, MessageQuery, Role};
 pub use nearest::nearest;
 pub use notice::{
-    About, LONGEST_DETAIL, NOBODY_ANSWERED, NoSuchTopic, Notice, NoticeSession, OpenAsk, SettledAsk, Topic,
-    cut, how,
+    About, Asked, LONGEST_DETAIL, NOBODY_ANSWERED, NoSuchTopic, Notice, NoticeSession, OpenAsk, SettledAsk,
+    Topic, cut, how,
 };
 pub use outbox::{Attempt, AttemptOutcome, ChannelRow, OutboxEntry, OutboxState};
 pub use pipeline::{

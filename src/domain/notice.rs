@@ -218,8 +218,23 @@ pub struct OpenAsk {
     pub options: Vec<String>,
     /// How many questions it has; 0 for what is no question.
     pub questions: usize,
+    /// Several questions, if each can be answered by choosing; else none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<Asked>,
     /// Whether all of what is asked is in the notice's text.
     pub whole: bool,
+}
+
+/// One of several questions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Asked {
+    /// Its full text, which is also its name.
+    pub question: String,
+    /// The labels of its choices.
+    pub options: Vec<String>,
+    /// Whether several of them may be chosen.
+    pub several: bool,
 }
 
 /// How an ask was settled.
@@ -296,6 +311,7 @@ impl Notice {
                     input_hash: ask.input_hash.clone(),
                     options: ask.options.clone(),
                     questions: super::ask::questions(ask).len(),
+                    asked: asked(ask),
                     whole: whole && detail.chars().count() <= LONGEST_DETAIL,
                 };
                 let topic = match ask.kind {
@@ -460,6 +476,35 @@ pub fn how(how: How) -> &'static str {
     }
 }
 
+/// The questions of an ask that has several, if each has choices and they can be told apart by their texts.
+fn asked(ask: &Ask) -> Vec<Asked> {
+    let questions = super::ask::questions(ask);
+    let mut texts: Vec<_> = questions.iter().map(|question| question.text.as_str()).collect();
+    texts.sort_unstable();
+    texts.dedup();
+    let length: usize = questions
+        .iter()
+        .flat_map(|question| {
+            question.options.iter().map(|(label, _)| label.len()).chain([question.text.len()])
+        })
+        .sum();
+    let choosable = |question: &super::ask::Question| {
+        !question.text.trim().is_empty()
+            && !question.options.is_empty()
+            && question.options.iter().all(|(label, _)| !label.trim().is_empty())
+    };
+    let fits = questions.len() > 1 && texts.len() == questions.len() && length <= LONGEST_INPUT;
+    if !fits || !questions.iter().all(choosable) {
+        return Vec::new();
+    }
+    let asked = questions.into_iter().map(|question| Asked {
+        question: question.text,
+        options: question.options.into_iter().map(|(label, _)| label).collect(),
+        several: question.several,
+    });
+    asked.collect()
+}
+
 /// What is asked, as text and for programs, and whether the text has all of it.
 fn shown(ask: &Ask) -> (String, Value, bool) {
     let mut text = ask.title.clone();
@@ -580,6 +625,44 @@ mod tests {
         };
         let told = told(EventData::AskOpened(ask));
         assert_eq!(told, [("status.permission", "Bash\ncommand: rm -rf \\u{202e}x".to_owned())]);
+    }
+
+    #[rstest]
+    #[case::two(&[("One?", &["a", "b"][..]), ("Two?", &["c"])], 2)]
+    #[case::one(&[("One?", &["a", "b"][..])], 0)]
+    #[case::without_choices(&[("One?", &["a"][..]), ("Two?", &[])], 0)]
+    #[case::not_told_apart(&[("One?", &["a"][..]), ("One?", &["b"])], 0)]
+    #[case::without_a_label(&[("One?", &["a"][..]), ("Two?", &[" "])], 0)]
+    fn several_questions_are_told_with_their_choices(
+        #[case] questions: &[(&str, &[&str])],
+        #[case] told: usize,
+    ) {
+        let questions: Vec<_> = questions
+            .iter()
+            .map(|(text, labels)| {
+                let options: Vec<_> = labels.iter().map(|label| json!({"label": label})).collect();
+                json!({"question": text, "options": options, "multiSelect": *text == "Two?"})
+            })
+            .collect();
+        let ask = Ask {
+            id: AskId::mint(),
+            kind: AskKind::Question,
+            tool: Some("AskUserQuestion".into()),
+            input: Some(json!({"questions": questions})),
+            input_hash: "h".into(),
+            title: "One?".into(),
+            options: Vec::new(),
+            opened_at: at(1),
+            via: crate::domain::AskVia::Hook,
+            agent: None,
+            tool_use_id: None,
+            resolution: None,
+        };
+        let asked = asked(&ask);
+        assert_eq!(asked.len(), told);
+        if let [one, two] = asked.as_slice() {
+            assert_eq!((one.options.len(), one.several, two.several), (2, false, true));
+        }
     }
 
     #[test]

@@ -263,6 +263,13 @@ pub trait ChatStore: Send + Sync {
     fn use_button(&self, token: &str) -> Result<bool, StoreError>;
 
     /// Gives a button back, as after an answer that did not arrive.
+    /// Gives the buttons of an ask in their order, and which of them were taken.
+    ///
+    /// # Errors
+    ///
+    /// Only the general ones.
+    fn chat_buttons(&self, channel: &str, ask: AskId) -> Result<Vec<(ChatButton, bool)>, StoreError>;
+
     ///
     /// # Errors
     ///

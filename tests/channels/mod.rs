@@ -1,5 +1,6 @@
 mod events;
 mod outbox;
 mod people;
+mod questions;
 mod telegram;
 mod webhooks;

@@ -123,7 +123,7 @@ pub fn chat(store: &dyn Store) {
     store.show_ask("a", &ask, &[button("t1"), button("t2")], at(2)).unwrap();
     assert_eq!(store.chat_button("a", "old").unwrap(), None);
     assert_eq!(store.chat_button("b", "t1").unwrap(), None);
-    assert_eq!(store.chat_button("a", "t1").unwrap(), Some((ask.clone(), choice)));
+    assert_eq!(store.chat_button("a", "t1").unwrap(), Some((ask.clone(), choice.clone())));
     assert_eq!([store.use_button("t1").unwrap(), store.use_button("t1").unwrap()], [true, false]);
     store.free_button("t1").unwrap();
     assert!(store.use_button("t1").unwrap());
@@ -131,7 +131,10 @@ pub fn chat(store: &dyn Store) {
     store.set_ask_settled("a", ask.ask, "approved by cli").unwrap();
     let shown = ChatAsk { message: Some(5), settled: Some("approved by cli".into()), ..ask.clone() };
     assert_eq!(store.chat_ask("a", ask.ask).unwrap(), Some(shown));
+    assert_eq!(store.chat_buttons("a", ask.ask).unwrap(), [(button("t1"), true), (button("t2"), false)]);
+    assert_eq!(store.chat_buttons("b", ask.ask).unwrap(), []);
     // After 30 days nobody scrolls back.
+    assert_eq!(store.chat_buttons("a", ask.ask).unwrap(), [(button("t1"), false), (button("t2"), false)]);
     let later = ChatAsk { ask: AskId::mint(), ..ask.clone() };
     store.show_ask("a", &later, &[], at(31 * 24 * 3_600_000)).unwrap();
     assert_eq!((store.chat_ask("a", ask.ask).unwrap(), store.chat_button("a", "t1").unwrap()), (None, None));

@@ -169,12 +169,19 @@ impl Api {
         sent["message_id"].as_i64().ok_or_else(|| SendError::passing("Telegram gave the message no number"))
     }
 
-    /// Puts another text in place of a message's, without buttons. One that says so already, or is gone, is as good.
-    pub(super) async fn edit(&self, chat: i64, message: i64, text: &str) -> Result<(), SendError> {
+    /// Puts another text in place of a message's, and other buttons or none. One that says so already, or is gone, is
+    /// as good.
+    pub(super) async fn edit(
+        &self,
+        chat: i64,
+        message: i64,
+        text: &str,
+        buttons: &[Vec<Button>],
+    ) -> Result<(), SendError> {
         let params = json!({
             "chat_id": chat, "message_id": message, "text": text,
             "link_preview_options": {"is_disabled": true},
-            "reply_markup": {"inline_keyboard": []},
+            "reply_markup": keyboard(buttons),
         });
         match self.call("editMessageText", &params, WITHIN).await {
             Err(error) if error.status == Some(400) => Ok(()),

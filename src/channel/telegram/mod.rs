@@ -8,6 +8,7 @@ mod api;
 mod ask;
 mod command;
 mod listen;
+mod questions;
 
 use std::collections::HashSet;
 use std::path::PathBuf;

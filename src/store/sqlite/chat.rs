@@ -151,6 +151,23 @@ impl ChatStore for SqliteStore {
         })
     }
 
+    fn chat_buttons(&self, channel: &str, ask: AskId) -> Result<Vec<(ChatButton, bool)>, StoreError> {
+        self.read(|db| {
+            let sql = "SELECT token, choice, used FROM chat_buttons \
+                WHERE channel = ?1 AND ask = ?2 ORDER BY rowid";
+            let mut statement = db.prepare_cached(sql)?;
+            let rows = statement.query_map(params![channel, ask.to_string()], |row| {
+                Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?))
+            })?;
+            rows.map(|row| {
+                let (token, choice, used) = row?;
+                let choice = serde_json::from_str(&choice).map_err(Fault::unreadable)?;
+                Ok((ChatButton { token, choice }, used))
+            })
+            .collect()
+        })
+    }
+
     fn refuse(&self, refusal: &Refusal) -> Result<(), StoreError> {
         self.write(Sync::Process, |tx| {
             tx.prepare_cached(
