@@ -215,7 +215,10 @@ fn told(error: reqwest::Error) -> SendError {
         }
         source = cause.source();
     }
-    SendError::passing(if timed_out { "no answer in time".to_owned() } else { chain(&error) })
+    // Without a connection nothing was sent.
+    let unsure = !error.is_connect();
+    let what = if timed_out { "no answer in time".to_owned() } else { chain(&error) };
+    SendError { unsure, ..SendError::passing(what) }
 }
 
 /// An error with its causes, each once.
@@ -258,7 +261,8 @@ pub(super) fn judged(answer: &Answer) -> Result<super::Accepted, SendError> {
         _ => format!("the receiver answered {status}"),
     };
     let retry = matches!(status, 408 | 425 | 429) || status >= 500;
-    Err(SendError { what, status: Some(status), retry, after: answer.retry_after })
+    let unsure = status >= 500;
+    Err(SendError { what, status: Some(status), retry, after: answer.retry_after, unsure })
 }
 
 #[cfg(test)]

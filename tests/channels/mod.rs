@@ -3,4 +3,5 @@ mod outbox;
 mod people;
 mod questions;
 mod telegram;
+mod topics;
 mod webhooks;

@@ -126,11 +126,15 @@ async fn a_receiver_that_says_nothing_is_given_up_in_time() {
     let http = Http::new(&outside(&["127.0.0.1"]), LOCAL);
     let url = Url::parse(&format!("http://secret-canary.example:{silent}/secret-canary")).unwrap();
     let error = http.post(&url, &[], Vec::new(), Duration::from_millis(50)).await.unwrap_err();
-    assert_eq!(error, SendError::passing("no answer in time"));
+    assert_eq!(error, SendError { unsure: true, ..SendError::passing("no answer in time") });
     // Nor is one that hangs up, and no error tells the address.
     let url = Url::parse(&format!("http://secret-canary.example:{port}/secret-canary")).unwrap();
     let error = http.post(&url, &[], Vec::new(), Duration::from_secs(5)).await.unwrap_err();
-    assert!(error.retry && !error.what.contains("canary"), "{error}");
+    assert!(error.retry && error.unsure && !error.what.contains("canary"), "{error}");
+    // Where nobody listens nothing was sent.
+    drop(listener);
+    let error = post(&http, &format!("http://hook.example:{silent}/")).await.unwrap_err();
+    assert!(error.retry && !error.unsure, "{error}");
 }
 
 /// Ten past eight on a day in 2015.

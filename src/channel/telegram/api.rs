@@ -106,7 +106,8 @@ impl Api {
         let Ok(envelope) = serde_json::from_slice::<Envelope>(&answer.body) else {
             // A gateway in between speaks HTML; that passes.
             let what = format!("Telegram answered {status} with something that is no JSON");
-            return Err(SendError { what, status: Some(status), retry: true, after: answer.retry_after });
+            let after = answer.retry_after;
+            return Err(SendError { what, status: Some(status), retry: true, after, unsure: true });
         };
         if envelope.ok {
             return Ok(envelope.result.unwrap_or_default());
@@ -123,6 +124,7 @@ impl Api {
             status: Some(code),
             retry: !lasting,
             after: after.or(answer.retry_after),
+            unsure: code >= 500,
         })
     }
 
