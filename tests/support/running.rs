@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
 
-use aegis::channel::{Channels, Configured, NewChatSession, Parts, Sessions};
+use aegis::channel::{Channels, Configured, Lookup, NewChatSession, Parts, Sessions};
 use aegis::config::{Config, Sources};
 use aegis::domain::{
     Answer, Ask, AskId, ChannelRow, Epoch, ErrorCode, Event, EventData, OpError, Session, SessionId,
@@ -69,6 +69,11 @@ pub struct Running {
 impl Running {
     /// Starts the channels of this configuration.
     pub async fn start(config: Value) -> Self {
+        Self::looking_up(config, None).await
+    }
+
+    /// As [`Self::start`], with names looked up like this.
+    pub async fn looking_up(config: Value, lookup: Option<Arc<dyn Lookup>>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("config.json");
         std::fs::write(&file, config.to_string()).unwrap();
@@ -80,7 +85,7 @@ impl Running {
             store: store.clone(),
             locks_dir: dir.path().into(),
             shared_dir: dir.path().into(),
-            lookup: None,
+            lookup,
             clock: None,
         }));
         let (wake, woken) = watch::channel(());
