@@ -12,6 +12,8 @@ pub enum Needs {
     Anyone,
     /// A caller with this permission.
     Permission(Permission),
+    /// A caller who is more than a viewer.
+    Operator,
     /// A caller who administers this server.
     Admin,
 }
@@ -67,6 +69,7 @@ impl Identity {
             Needs::Permission(permission) => {
                 self.role == Role::Admin || self.permissions.contains(&permission)
             }
+            Needs::Operator => self.role != Role::Viewer,
             Needs::Admin => self.role == Role::Admin,
         }
     }
@@ -106,7 +109,9 @@ mod tests {
         assert!(viewer.may(Needs::Anyone));
         assert!(viewer.may(Needs::Permission(Permission::Audit)));
         assert!(!viewer.may(Needs::Permission(Permission::Send)));
-        assert!(!viewer.may(Needs::Admin));
+        assert!(!viewer.may(Needs::Operator) && !viewer.may(Needs::Admin));
+        let operator = Identity { role: Role::Operator, ..viewer.clone() };
+        assert!(operator.may(Needs::Operator) && !operator.may(Needs::Admin));
         assert_eq!(viewer.confined(), Some("k"));
         assert!(Identity::master().may(Needs::Admin));
         assert_eq!(Identity::master().confined(), None);

@@ -90,6 +90,12 @@ impl Route {
         self
     }
 
+    /// Viewers may not call it, whatever else they were given.
+    pub(super) fn operator(mut self) -> Self {
+        self.needs = Needs::Operator;
+        self
+    }
+
     /// Only admins may call it.
     pub(super) fn admin(mut self) -> Self {
         self.needs = Needs::Admin;
