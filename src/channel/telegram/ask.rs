@@ -8,6 +8,7 @@ use crate::channel::text::{line, split};
 use crate::domain::{
     Answer, AskKind, ErrorCode, Notice, OpError, OpenAsk, Remember, Resolution, SettledAsk, how,
 };
+use crate::fault;
 use crate::store::{ChatAsk, ChatButton};
 
 /// The most options that get a button; the others are answered by text.
@@ -161,12 +162,12 @@ impl TelegramChannel {
             },
             Answer::Approve { .. } | Answer::Reject { .. } | Answer::Text { .. } => {
                 let taken = token.clone();
-                if !self.db(move |store| store.use_button(&taken)).await? {
-                    return Ok("That is being answered already.".into());
-                }
+                self.db(move |store| store.use_button(&taken)).await?;
                 choice
             }
         };
+        // A tap that was cut short here comes again. It is answered again then: an ask takes one answer only.
+        fault::point("telegram.tapped");
         let answered = sessions.answer(format!("telegram:{user}"), ask.session, ask.ask, choice).await;
         let (words, done) = match answered {
             Ok(done) => {
