@@ -340,6 +340,17 @@ mod tests {
     }
 
     #[test]
+    fn a_context_that_fills_up_is_told_to_both() {
+        let frame = Frame::of(&event(EventData::ContextFilled { used_pct: 86 }), "x", None);
+        let (one, all) = (read(&frame.one), read(&frame.all));
+        assert_eq!(
+            (&one[0].1["event"], &all[0].1["event"]),
+            (&json!("context_warning"), &json!("session_context_warning"))
+        );
+        assert_eq!((&one[0].1["data"]["usedPct"], &all[0].1["data"]["usedPct"]), (&json!(86), &json!(86)));
+    }
+
+    #[test]
     fn a_message_has_the_fields_of_both() {
         let told = read(
             &Frame::of(
