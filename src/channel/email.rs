@@ -183,6 +183,7 @@ impl Channel for EmailChannel {
                     // A login that is refused is put right in the configuration, and what waited then arrives.
                     retry: !error.is_permanent() || error.status().map(u16::from).is_some_and(is_login),
                     after: None,
+                    unsure: false,
                 }),
             }
         })

@@ -8,10 +8,10 @@ use std::error::Error as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -98,7 +98,7 @@ impl Http {
         let request = client.post(url.clone()).headers(map).body(body).timeout(within);
         let mut response = request.send().await.map_err(told)?;
         let status = response.status().as_u16();
-        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| wait(value.to_str().ok()?));
+        let retry_after = asked(response.headers(), SystemTime::now());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(told)? {
             if body.len() + chunk.len() > LONGEST_ANSWER {
@@ -196,7 +196,10 @@ fn told(error: reqwest::Error) -> SendError {
         }
         source = cause.source();
     }
-    SendError::passing(if timed_out { "no answer in time".to_owned() } else { chain(&error) })
+    // Without a connection nothing was sent.
+    let unsure = !error.is_connect();
+    let what = if timed_out { "no answer in time".to_owned() } else { chain(&error) };
+    SendError { unsure, ..SendError::passing(what) }
 }
 
 /// An error with its causes, each once.
@@ -214,9 +217,18 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// `Retry-After` in seconds; a date is rare and counts from the receiver's own clock.
-fn wait(value: &str) -> Option<Duration> {
-    Some(Duration::from_secs(value.trim().parse().ok()?))
+/// How long a receiver wants to be left alone: `Retry-After` in seconds or as a date (RFC 9110, section 10.2.3), however
+/// long that is. A date counts from the receiver's own clock where its answer tells that, so that a clock that is wrong,
+/// here or there, changes nothing; one that has passed asks for no wait.
+fn asked(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+    let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
+    let date = |text| httpdate::parse_http_date(text).ok();
+    let value = text(RETRY_AFTER)?;
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let until = date(value)?;
+    Some(until.duration_since(text(DATE).and_then(date).unwrap_or(now)).unwrap_or_default())
 }
 
 /// How an answer of this status is to be taken, where nothing closer is known.
@@ -230,7 +242,8 @@ pub(super) fn judged(answer: &Answer) -> Result<super::Accepted, SendError> {
         _ => format!("the receiver answered {status}"),
     };
     let retry = matches!(status, 408 | 425 | 429) || status >= 500;
-    Err(SendError { what, status: Some(status), retry, after: answer.retry_after })
+    let unsure = status >= 500;
+    Err(SendError { what, status: Some(status), retry, after: answer.retry_after, unsure })
 }
 
 #[cfg(test)]

@@ -92,17 +92,19 @@ pub struct SendError {
     pub retry: bool,
     /// Not before this time, by the receiver's word.
     pub after: Option<Duration>,
+    /// Whether it may have arrived all the same: it was sent, and nobody who knows said what became of it.
+    pub unsure: bool,
 }
 
 impl SendError {
     /// A failure that may pass.
     fn passing(what: impl Into<String>) -> Self {
-        Self { what: what.into(), status: None, retry: true, after: None }
+        Self { what: what.into(), status: None, retry: true, after: None, unsure: false }
     }
 
     /// A failure that trying again does not mend.
     fn lasting(what: impl Into<String>) -> Self {
-        Self { what: what.into(), status: None, retry: false, after: None }
+        Self { what: what.into(), status: None, retry: false, after: None, unsure: false }
     }
 }
 
@@ -117,6 +119,7 @@ pub(crate) const FOR_PEOPLE: &[Topic] = &[
     Topic::StatusPlan,
     Topic::StatusStall,
     Topic::StatusRecovered,
+    Topic::StatusContextWarning,
     Topic::StatusStopped,
     Topic::StatusError,
     Topic::StatusRateLimited,

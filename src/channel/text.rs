@@ -18,6 +18,7 @@ pub(super) fn sign(topic: Topic) -> &'static str {
         Topic::StatusRateLimited => "⏱️",
         Topic::StatusPermissionTimeout => "⌛",
         Topic::StatusRecovered => "💚",
+        Topic::StatusContextWarning => "🧠",
         Topic::StatusStopped => "✋",
         Topic::MessageUser => "👤",
         Topic::MessageAssistant => "🤖",

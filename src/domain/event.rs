@@ -87,6 +87,12 @@ pub enum EventData {
         #[serde(skip_serializing_if = "Option::is_none")]
         tool_name: Option<String>,
     },
+    /// So much of the context window is in use that Claude Code warns. Told once, until there is room again.
+    #[serde(rename_all = "camelCase")]
+    ContextFilled {
+        /// How much is in use, in percent.
+        used_pct: u8,
+    },
     /// Somebody did something to the session.
     Action {
         /// What.

@@ -27,6 +27,7 @@ mod stats;
 mod status;
 mod template;
 mod time;
+mod topic;
 mod visible;
 
 pub use address::{Reach, refused};
@@ -40,8 +41,7 @@ pub use memory::{KeyError, LONGEST_LIFE, LONGEST_VALUE, MemoryEntry, MemoryKey, 
 pub use message::{ContentType, Message, MessagePage, MessageQuery, Role};
 pub use nearest::nearest;
 pub use notice::{
-    About, LONGEST_DETAIL, NOBODY_ANSWERED, NoSuchTopic, Notice, NoticeSession, OpenAsk, SettledAsk, Topic,
-    cut, how,
+    About, Asked, LONGEST_DETAIL, NOBODY_ANSWERED, Notice, NoticeSession, OpenAsk, SettledAsk, cut, how,
 };
 pub use outbox::{Attempt, AttemptOutcome, ChannelRow, OutboxEntry, OutboxState};
 pub use pipeline::{
@@ -61,4 +61,5 @@ pub use status::{
 };
 pub use template::{FillError, SecretEnv, Template, TemplateChange, TemplateField, fill, variables};
 pub use time::Timestamp;
+pub use topic::{NoSuchTopic, Topic};
 pub use visible::{beginning, escape, hides, visible};

@@ -1,8 +1,5 @@
 //! What people and programs outside are told: an event of a session as a notice.
 
-use std::fmt;
-use std::str::FromStr;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -11,9 +8,9 @@ use super::ask::{Ask, AskKind, How};
 use super::event::{Action, Event, EventData};
 use super::id::{AskId, SessionId};
 use super::message::{ContentType, Role};
-use super::nearest::nearest;
 use super::status::{EndCause, Ending, SessionStatus, StatusWord};
 use super::time::Timestamp;
+use super::topic::Topic;
 use super::visible::visible;
 
 /// The longest text of a notice, in characters; what is longer ends in an ellipsis.
@@ -22,125 +19,6 @@ pub const LONGEST_DETAIL: usize = 2000;
 /// The longest tool input that a notice carries as it is, in bytes of JSON. Receivers expect bodies of some kilobytes;
 /// a file that Claude wants to write may be megabytes.
 const LONGEST_INPUT: usize = 16 * 1024;
-
-/// Declares the topics with the words that receivers know.
-macro_rules! topics {
-    ($($(#[$doc:meta])* $name:ident = $word:literal,)*) => {
-        /// What a notice is about.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-        #[schemars(inline)]
-        pub enum Topic {
-            $($(#[$doc])* #[serde(rename = $word)] $name,)*
-        }
-
-        impl Topic {
-            /// All topics, in the order of the documentation.
-            pub const ALL: &'static [Self] = &[$(Self::$name),*];
-
-            /// Gives the topic as receivers know it.
-            #[must_use]
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$name => $word,)*
-                }
-            }
-        }
-    };
-}
-
-topics! {
-    /// A session was started.
-    SessionCreated = "session.created",
-    /// A session has ended.
-    SessionEnded = "session.ended",
-    /// Somebody said something to Claude.
-    MessageUser = "message.user",
-    /// Claude said something.
-    MessageAssistant = "message.assistant",
-    /// Claude thought.
-    MessageThinking = "message.thinking",
-    /// Claude called a tool.
-    MessageToolUse = "message.tool_use",
-    /// A tool gave its result, or failed.
-    MessageToolResult = "message.tool_result",
-    /// The session waits for the next prompt.
-    StatusIdle = "status.idle",
-    /// A turn runs.
-    StatusWorking = "status.working",
-    /// A permission, trust question or dialog is open.
-    StatusPermission = "status.permission",
-    /// Claude asks a question.
-    StatusQuestion = "status.question",
-    /// A plan wants to be carried out.
-    StatusPlan = "status.plan",
-    /// A turn runs without a sign of life.
-    StatusStall = "status.stall",
-    /// A stalled turn shows life again.
-    StatusRecovered = "status.recovered",
-    /// Somebody stopped the turn.
-    StatusStopped = "status.stopped",
-    /// The turn ended with a failure.
-    StatusError = "status.error",
-    /// The account's limit stopped the turn.
-    StatusRateLimited = "status.rate_limited",
-    /// Nobody answered a permission in time, and it was refused.
-    StatusPermissionTimeout = "status.permission_timeout",
-    /// The process ended otherwise than by itself or by Aegis.
-    StatusDead = "status.dead",
-    /// An ask was answered or went away.
-    AskResolved = "ask.resolved",
-    /// Somebody tries a channel out.
-    ChannelTest = "channel.test",
-}
-
-impl Topic {
-    /// Whether this tells a trouble that may come again and again, so that a person is told a repeat once.
-    #[must_use]
-    pub fn folds(self) -> bool {
-        matches!(
-            self,
-            Self::StatusStall | Self::StatusRecovered | Self::StatusError | Self::StatusRateLimited
-        )
-    }
-
-    /// Whether a person waits for it: it is sent at once, without gathering more.
-    #[must_use]
-    pub fn urgent(self) -> bool {
-        matches!(
-            self,
-            Self::StatusPermission
-                | Self::StatusQuestion
-                | Self::StatusPlan
-                | Self::AskResolved
-                | Self::ChannelTest
-        )
-    }
-}
-
-impl fmt::Display for Topic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// No topic has this name.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no event {name:?}{}", near.as_deref().map(|near| format!("; did you mean {near:?}?")).unwrap_or_default())]
-pub struct NoSuchTopic {
-    name: String,
-    near: Option<String>,
-}
-
-impl FromStr for Topic {
-    type Err = NoSuchTopic;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.iter().copied().find(|topic| topic.as_str() == text).ok_or_else(|| NoSuchTopic {
-            name: text.chars().take(60).collect(),
-            near: nearest(text, Self::ALL.iter().map(|topic| topic.as_str())).map(str::to_owned),
-        })
-    }
-}
 
 /// The session that a notice is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -180,8 +58,21 @@ pub struct OpenAsk {
     pub options: Vec<String>,
     /// How many questions it has; 0 for what is no question.
     pub questions: usize,
+    /// Several questions, if each can be answered by choosing; else none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<Asked>,
     /// Whether all of what is asked is in the notice's text.
     pub whole: bool,
+}
+
+/// One of several questions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Asked {
+    /// Its full text, which is also its name.
+    pub question: String,
+    /// The labels of its choices.
+    pub options: Vec<String>,
 }
 
 /// How an ask was settled.
@@ -258,6 +149,7 @@ impl Notice {
                     input_hash: ask.input_hash.clone(),
                     options: ask.options.clone(),
                     questions: super::ask::questions(ask).len(),
+                    asked: asked(ask),
                     whole: whole && detail.chars().count() <= LONGEST_DETAIL,
                 };
                 let topic = match ask.kind {
@@ -300,6 +192,10 @@ impl Notice {
             EventData::Action { action: Action::Interrupt, by } => {
                 let text = format!("The turn was stopped by {by}");
                 vec![notice(Topic::StatusStopped, text, json!({"by": by}), None)]
+            }
+            EventData::ContextFilled { used_pct } => {
+                let text = format!("{used_pct}% of the context window is in use; /compact makes room");
+                vec![notice(Topic::StatusContextWarning, text, json!({"context_used_pct": used_pct}), None)]
             }
             EventData::Action { .. }
             | EventData::Receipt(_)
@@ -418,11 +314,51 @@ pub fn how(how: How) -> &'static str {
     }
 }
 
+/// The questions of an ask that has several, if each has choices and they can be told apart by their texts.
+fn asked(ask: &Ask) -> Vec<Asked> {
+    let questions = super::ask::questions(ask);
+    let mut texts: Vec<_> = questions.iter().map(|question| question.text.as_str()).collect();
+    texts.sort_unstable();
+    texts.dedup();
+    let length: usize = questions
+        .iter()
+        .flat_map(|question| {
+            question.options.iter().map(|(label, _)| label.len()).chain([question.text.len()])
+        })
+        .sum();
+    let choosable = |question: &super::ask::Question| {
+        !question.text.trim().is_empty()
+            && !question.options.is_empty()
+            && question.options.iter().all(|(label, _)| !label.trim().is_empty())
+    };
+    let fits = questions.len() > 1 && texts.len() == questions.len() && length <= LONGEST_INPUT;
+    if !fits || !questions.iter().all(choosable) {
+        return Vec::new();
+    }
+    let asked = questions.into_iter().map(|question| Asked {
+        question: question.text,
+        options: question.options.into_iter().map(|(label, _)| label).collect(),
+    });
+    asked.collect()
+}
+
 /// What is asked, as text and for programs, and whether the text has all of it.
 fn shown(ask: &Ask) -> (String, Value, bool) {
     let mut text = ask.title.clone();
     let mut whole = true;
-    if let Some(Value::Object(input)) = &ask.input {
+    let questions = super::ask::questions(ask);
+    if ask.kind == AskKind::Question && !questions.is_empty() {
+        for (at, question) in questions.into_iter().enumerate() {
+            // The title is the first one's text.
+            if at > 0 || question.text != ask.title {
+                text.push_str(&format!("\n\n{}", question.text));
+            }
+            for (label, meaning) in question.options {
+                let meaning = if meaning.is_empty() { meaning } else { format!(": {meaning}") };
+                text.push_str(&format!("\n• {label}{meaning}"));
+            }
+        }
+    } else if let Some(Value::Object(input)) = &ask.input {
         for (name, value) in input {
             let value = match value {
                 Value::String(text) => text.clone(),
@@ -540,6 +476,67 @@ mod tests {
         assert_eq!(told, [("status.permission", "Bash\ncommand: rm -rf \\u{202e}x".to_owned())]);
     }
 
+    #[rstest]
+    #[case::two(&[("One?", &["a", "b"][..]), ("Two?", &["c"])], 2)]
+    #[case::one(&[("One?", &["a", "b"][..])], 0)]
+    #[case::without_choices(&[("One?", &["a"][..]), ("Two?", &[])], 0)]
+    #[case::not_told_apart(&[("One?", &["a"][..]), ("One?", &["b"])], 0)]
+    #[case::without_a_label(&[("One?", &["a"][..]), ("Two?", &[" "])], 0)]
+    fn several_questions_are_told_with_their_choices(
+        #[case] questions: &[(&str, &[&str])],
+        #[case] told: usize,
+    ) {
+        let questions: Vec<_> = questions
+            .iter()
+            .map(|(text, labels)| {
+                let options: Vec<_> = labels.iter().map(|label| json!({"label": label})).collect();
+                json!({"question": text, "options": options})
+            })
+            .collect();
+        let ask = Ask {
+            id: AskId::mint(),
+            kind: AskKind::Question,
+            tool: Some("AskUserQuestion".into()),
+            input: Some(json!({"questions": questions})),
+            input_hash: "h".into(),
+            title: "One?".into(),
+            options: Vec::new(),
+            opened_at: at(1),
+            via: crate::domain::AskVia::Hook,
+            agent: None,
+            tool_use_id: None,
+            resolution: None,
+        };
+        let asked = asked(&ask);
+        assert_eq!(asked.len(), told);
+        assert!(asked.first().is_none_or(|first| first.options == ["a", "b"]), "{asked:?}");
+    }
+
+    #[test]
+    fn questions_are_told_as_people_read_them() {
+        let option = |label: &str, meaning: &str| json!({"label": label, "description": meaning});
+        let questions = json!([
+            {"question": "One?", "header": "1", "options": [option("a", "first"), option("b", "")]},
+            {"question": "Two?", "header": "2", "options": []}
+        ]);
+        let ask = Ask {
+            id: AskId::mint(),
+            kind: AskKind::Question,
+            tool: Some("AskUserQuestion".into()),
+            input: Some(json!({"questions": questions})),
+            input_hash: "h".into(),
+            title: "One?".into(),
+            options: Vec::new(),
+            opened_at: at(1),
+            via: crate::domain::AskVia::Hook,
+            agent: None,
+            tool_use_id: None,
+            resolution: None,
+        };
+        let text = "One?\n• a: first\n• b\n\nTwo?".to_owned();
+        assert_eq!(told(EventData::AskOpened(ask)), [("status.question", text)]);
+    }
+
     #[test]
     fn what_a_rule_decided_was_never_asked() {
         let resolution =
@@ -581,9 +578,9 @@ mod tests {
     }
 
     #[test]
-    fn a_mistyped_topic_finds_its_neighbour() {
-        assert_eq!("status.idle".parse(), Ok(Topic::StatusIdle));
-        let error = "status.idel".parse::<Topic>().unwrap_err().to_string();
-        assert_eq!(error, r#"there is no event "status.idel"; did you mean "status.idle"?"#);
+    fn a_context_that_fills_up_is_told_with_its_figure() {
+        let text = "86% of the context window is in use; /compact makes room".to_owned();
+        let told = told(EventData::ContextFilled { used_pct: 86 });
+        assert_eq!(told, [("status.context_warning", text)]);
     }
 }

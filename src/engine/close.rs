@@ -107,7 +107,10 @@ pub(super) fn settle(row: &SessionRow, dir: &SessionDir, writable: bool) -> io::
             EventData::Message { role, text, .. } => {
                 session.last_message = Some(crate::domain::LastMessage { role: *role, text: text.clone() });
             }
-            EventData::Launched { .. } | EventData::Action { .. } | EventData::Gap { .. } => {}
+            EventData::Launched { .. }
+            | EventData::ContextFilled { .. }
+            | EventData::Action { .. }
+            | EventData::Gap { .. } => {}
         }
     }
     let from = session.status;

@@ -108,6 +108,7 @@ impl Finds {
             | EventData::Receipt(_)
             | EventData::Conversation { .. }
             | EventData::Message { .. }
+            | EventData::ContextFilled { .. }
             | EventData::Action { .. } => false,
         };
         if edge {

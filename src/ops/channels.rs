@@ -208,8 +208,14 @@ impl Aegis {
     ///
     /// # Errors
     ///
-    /// None in practice.
-    pub async fn list_channels(&self, _: &Caller) -> Result<Vec<ChannelInfo>, OpError> {
+    /// `forbidden`.
+    pub async fn list_channels(&self, caller: &Caller) -> Result<Vec<ChannelInfo>, OpError> {
+        caller.may(Needs::Admin)?;
+        Ok(self.configured())
+    }
+
+    /// The channels of the configuration.
+    fn configured(&self) -> Vec<ChannelInfo> {
         let all = self.hall().map(Channels::list).unwrap_or_default();
         let info = all.into_iter().map(|channel| ChannelInfo {
             name: channel.name,
@@ -218,7 +224,7 @@ impl Aegis {
             events: channel.events,
             note: channel.note,
         });
-        Ok(info.collect())
+        info.collect()
     }
 
     /// Tells how each channel does, whichever process runs it.
@@ -226,9 +232,9 @@ impl Aegis {
     /// # Errors
     ///
     /// `storage_failed`.
-    pub async fn channels_health(&self, caller: &Caller) -> Result<Vec<ChannelHealthView>, OpError> {
+    pub async fn channels_health(&self, _: &Caller) -> Result<Vec<ChannelHealthView>, OpError> {
         let mut all = Vec::new();
-        for channel in self.list_channels(caller).await? {
+        for channel in self.configured() {
             let name = channel.name.clone();
             let row = self.outbox(move |store| store.channel(&name)).await?.unwrap_or_default();
             let broken = channel.note.is_some();
@@ -257,13 +263,14 @@ impl Aegis {
     ///
     /// # Errors
     ///
-    /// `no_such_channel`. A test that does not arrive is no error but an answer.
+    /// `forbidden`, `no_such_channel`. A test that does not arrive is no error but an answer.
     pub async fn test_channels(
         &self,
         caller: &Caller,
         req: ChannelRef,
     ) -> Result<Vec<ChannelTested>, OpError> {
-        let all = self.list_channels(caller).await?;
+        caller.may(Needs::Admin)?;
+        let all = self.configured();
         let names = match req.channel {
             Some(name) => vec![self.known(name)?],
             None => all.iter().map(|channel| channel.name.clone()).collect(),
@@ -299,8 +306,13 @@ impl Aegis {
     ///
     /// # Errors
     ///
-    /// `no_such_channel`, `storage_failed`.
-    pub async fn list_dead_letters(&self, _: &Caller, req: ChannelRef) -> Result<Vec<DeadLetter>, OpError> {
+    /// `forbidden`, `no_such_channel`, `storage_failed`.
+    pub async fn list_dead_letters(
+        &self,
+        caller: &Caller,
+        req: ChannelRef,
+    ) -> Result<Vec<DeadLetter>, OpError> {
+        caller.may(Needs::Admin)?;
         let targets = self.targets();
         let entries = self.entries(req, Some(OutboxState::Dead)).await?;
         let letters = entries.into_iter().rev().map(|entry| DeadLetter {
@@ -320,8 +332,13 @@ impl Aegis {
     ///
     /// # Errors
     ///
-    /// `no_such_channel`, `storage_failed`.
-    pub async fn list_deliveries(&self, _: &Caller, req: ChannelRef) -> Result<Vec<DeliveryView>, OpError> {
+    /// `forbidden`, `no_such_channel`, `storage_failed`.
+    pub async fn list_deliveries(
+        &self,
+        caller: &Caller,
+        req: ChannelRef,
+    ) -> Result<Vec<DeliveryView>, OpError> {
+        caller.may(Needs::Admin)?;
         let targets = self.targets();
         let entries = self.entries(req, None).await?;
         let views = entries.into_iter().map(|entry| DeliveryView {
@@ -355,7 +372,7 @@ impl Aegis {
     ///
     /// # Errors
     ///
-    /// `no_such_channel`, `storage_failed`.
+    /// `forbidden`, `no_such_channel`, `storage_failed`.
     pub async fn retry_deliveries(&self, caller: &Caller, req: RetryDeliveries) -> Result<Retried, OpError> {
         let act = self.begin(caller, "retry_deliveries", Needs::Admin).await?;
         let done = async {
@@ -374,8 +391,9 @@ impl Aegis {
     ///
     /// # Errors
     ///
-    /// `storage_failed`.
-    pub async fn list_refusals(&self, _: &Caller) -> Result<Vec<RefusalView>, OpError> {
+    /// `forbidden`, `storage_failed`.
+    pub async fn list_refusals(&self, caller: &Caller) -> Result<Vec<RefusalView>, OpError> {
+        caller.may(Needs::Admin)?;
         let refusals = self.outbox(|store| store.refusals(KEPT_REFUSALS)).await?;
         let view = refusals.into_iter().map(|refusal| RefusalView {
             at: refusal.at,
@@ -400,8 +418,9 @@ impl Aegis {
     ///
     /// # Errors
     ///
-    /// None: what goes wrong is told in the answer.
-    pub async fn test_alerts(&self, _: &Caller) -> Result<AlertsTested, OpError> {
+    /// `forbidden`. What goes wrong with a receiver is told in the answer.
+    pub async fn test_alerts(&self, caller: &Caller) -> Result<AlertsTested, OpError> {
+        caller.may(Needs::Operator)?;
         let results = match self.hall() {
             Some(hall) => hall.test_alerts().await,
             None => None,

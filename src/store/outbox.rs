@@ -186,6 +186,14 @@ pub trait ChatStore: Send + Sync {
     /// Only the general ones.
     fn chat_topic(&self, channel: &str, session: SessionId) -> Result<Option<(i64, bool)>, StoreError>;
 
+    /// Remembers that a topic is about to be opened for a session that has none. Gives `true` if that was remembered
+    /// already: then it is not known whether there is one by now.
+    ///
+    /// # Errors
+    ///
+    /// Only the general ones.
+    fn intend_chat_topic(&self, channel: &str, session: SessionId) -> Result<bool, StoreError>;
+
     /// Remembers the topic of a session, in place of another.
     ///
     /// # Errors
@@ -199,7 +207,7 @@ pub trait ChatStore: Send + Sync {
         closed: bool,
     ) -> Result<(), StoreError>;
 
-    /// Forgets the topic of a session, as when somebody deleted it.
+    /// Forgets the topic of a session, as when somebody deleted it, or that one was about to be opened.
     ///
     /// # Errors
     ///
@@ -254,6 +262,13 @@ pub trait ChatStore: Send + Sync {
     ///
     /// Only the general ones.
     fn chat_button(&self, channel: &str, token: &str) -> Result<Option<(ChatAsk, Answer)>, StoreError>;
+
+    /// Gives the buttons of an ask in their order, and which of them were taken.
+    ///
+    /// # Errors
+    ///
+    /// Only the general ones.
+    fn chat_buttons(&self, channel: &str, ask: AskId) -> Result<Vec<(ChatButton, bool)>, StoreError>;
 
     /// Takes a button: of any number of callers one gets `true`.
     ///

@@ -41,6 +41,13 @@ pub fn message(role: Role, content_type: ContentType, text: &str) -> EventData {
 
 /// Events that tell every topic, and the topics that webhooks tell of them, in order.
 pub fn every_topic() -> (Vec<EventData>, Vec<&'static str>) {
+    let all = every_topic_apart();
+    let topics = all.iter().flat_map(|(_, topics)| topics.iter().copied()).collect();
+    (all.into_iter().map(|(event, _)| event).collect(), topics)
+}
+
+/// As [`every_topic`], each event with its topics.
+pub fn every_topic_apart() -> Vec<(EventData, &'static [&'static str])> {
     use SessionStatus as Is;
     use StatusWord as Was;
     let permission = ask(AskKind::Permission);
@@ -54,7 +61,7 @@ pub fn every_topic() -> (Vec<EventData>, Vec<&'static str>) {
         by: None,
         detail: None,
     };
-    let all = vec![
+    vec![
         (EventData::Launched { pid: 1, claude_version: None }, &["session.created"][..]),
         (status(Is::Working, Was::Idle), &["status.working"]),
         (message(Role::User, ContentType::Text, "do it"), &["message.user"]),
@@ -71,11 +78,10 @@ pub fn every_topic() -> (Vec<EventData>, Vec<&'static str>) {
         (resolved(&late, "config", How::Rejected, Some(NOBODY_ANSWERED)), &["status.permission_timeout"]),
         (status(Is::Stalled, Was::Working), &["status.stall"]),
         (status(Is::Working, Was::Stalled), &["status.recovered"]),
+        (EventData::ContextFilled { used_pct: 91 }, &["status.context_warning"]),
         (EventData::Action { action: Action::Interrupt, by: "cli".into() }, &["status.stopped"]),
         (status(Is::Error(error), Was::Working), &["status.error"]),
         (status(Is::RateLimited(limit), Was::Working), &["status.rate_limited"]),
         (status(Is::Ended(ending), Was::Working), &["status.dead", "session.ended"]),
-    ];
-    let topics = all.iter().flat_map(|(_, topics)| topics.iter().copied()).collect();
-    (all.into_iter().map(|(event, _)| event).collect(), topics)
+    ]
 }

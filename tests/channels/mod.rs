@@ -1,5 +1,8 @@
+mod beside;
 mod events;
 mod outbox;
 mod people;
+mod questions;
 mod telegram;
+mod topics;
 mod webhooks;

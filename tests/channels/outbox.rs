@@ -65,7 +65,8 @@ pub struct Receiver {
 const SINGLE: Style = Style { most: 1, gather: Duration::ZERO, fold: None, side_by_side: 8, pace: None };
 
 fn failure(retry: bool, after: Option<u64>) -> SendError {
-    SendError { what: "down".into(), status: Some(503), retry, after: after.map(Duration::from_secs) }
+    let after = after.map(Duration::from_secs);
+    SendError { what: "down".into(), status: Some(503), retry, after, unsure: true }
 }
 
 impl Receiver {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::events::{ask, every_topic, message, resolved};
 use crate::support::Lab;
+use crate::support::faults::Faults;
 use crate::support::outside::cli;
 use crate::support::processes::come;
 use crate::support::running::Running;
@@ -131,6 +132,33 @@ async fn topics_and_buttons_outlive_the_server() {
     assert_eq!(telegram.topics().len(), 1);
 }
 
+/// The tap is not confirmed to Telegram, so that it comes again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_killed_over_a_tap_leaves_no_button_that_does_nothing() {
+    let telegram = Telegram::start().await;
+    let rules = json!([{"on": "MAKE", "steps": [
+        {"tool": {"input": {"command": "touch made"}, "creates": "made"}}, {"say": "Made."}]}]);
+    let (lab, faults) = Faults::in_lab(Lab::fake(json!({"rules": rules})).build().await);
+    let lab = telegram.in_lab(lab);
+    let first = Server::start(&lab).await;
+    let driver = Driver::new(&lab);
+    let id = driver.idle().await;
+    driver.send(&id, "MAKE").await.unwrap();
+    let asked = telegram.message_that("an ask", |sent| !sent.buttons.is_empty()).await;
+    faults.kill_at("telegram.tapped");
+    let again = async {
+        assert_eq!(faults.killed("telegram.tapped").await, first.pid);
+        assert_eq!(driver.show(&id).await.session.open_asks.len(), 1);
+        Server::start(&lab).await
+    };
+    let (told, _second) = tokio::join!(telegram.tap(ADA, &asked, "Approve"), again);
+    assert_eq!(told, "Done: approved by telegram:11.");
+    telegram.message("Made.").await;
+    assert_eq!(telegram.tap(ADA, &asked, "Approve").await, "Already approved by telegram:11.");
+    assert_eq!(lab.resolved_asks().len(), 1);
+    driver.kill(&id).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_person_must_know_is_told_and_long_texts_are_split() {
     let telegram = Telegram::start().await;
@@ -146,6 +174,7 @@ async fn what_a_person_must_know_is_told_and_long_texts_are_split() {
         "resets at 3pm",
         "no sign of life",
         "shows life again",
+        "91% of the context window",
         "was stopped by cli",
         "Nobody answered in time",
         "process is gone",

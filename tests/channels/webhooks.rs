@@ -2,9 +2,9 @@
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
-use aegis::domain::OutboxState;
+use aegis::domain::{OutboxState, StatusWord, Timestamp};
 use aegis::store::{OutboxStore as _, SqliteStore};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -18,6 +18,7 @@ use crate::support::processes::come;
 use crate::support::receiver::{Authority, Got, Receiver, Say};
 use crate::support::running::Running;
 use crate::support::server::Server;
+use crate::support::tasks::Driver;
 
 /// Base64 of 24 bytes, as Standard Webhooks have secrets.
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -326,7 +327,7 @@ async fn secrets_are_in_no_log_no_event_and_no_answer() {
     let mut command = lab.command();
     command.env("AEGIS_LOG", "trace").stdin(Stdio::piped()).stdout(Stdio::null());
     let mut server = command.stderr(std::fs::File::create(&log).unwrap()).spawn().unwrap();
-    let driver = crate::support::tasks::Driver::new(&lab);
+    let driver = Driver::new(&lab);
     let store = SqliteStore::open(&lab.app().paths.database).unwrap();
     let listed = cli(&lab, &["channels", "list", "--json"]).await.exits(0).json();
     let names: Vec<_> =
@@ -374,4 +375,89 @@ async fn secrets_are_in_no_log_no_event_and_no_answer() {
             .map(|at| text[at.saturating_sub(200)..].chars().take(400).collect::<String>());
         assert_eq!(at, None, "a secret is in {what}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_context_that_is_nearly_full_is_told_once() {
+    let receiver = Receiver::plain().await;
+    // 86 % of 200,000 tokens.
+    let script = json!({
+        "apiModel": "claude-opus-4-6", "usage": {"input_tokens": 172_000, "output_tokens": 10},
+        "rules": [{"on": "", "steps": [{"say": "Said."}]}]
+    });
+    let lab = with_webhook(Lab::fake(script).build().await, &receiver);
+    let server = Server::start(&lab).await;
+    let driver = Driver::new(&lab);
+    let id = driver.idle().await;
+    for count in 1..=3 {
+        driver.send(&id, "go on").await.unwrap();
+        come("the answer", async || {
+            let told = topics(&receiver.got());
+            (told.iter().filter(|topic| *topic == "message.assistant").count() == count).then_some(())
+        })
+        .await;
+        driver.until(&id, StatusWord::Idle).await;
+    }
+    driver.kill(&id).await;
+    come("the end is told", async || {
+        topics(&receiver.got()).contains(&"session.ended".to_owned()).then_some(())
+    })
+    .await;
+    let got = receiver.got();
+    let told: Vec<_> =
+        got.iter().map(Got::json).filter(|body| body["event"] == "status.context_warning").collect();
+    assert_eq!(told.len(), 1, "{:?}", topics(&got));
+    assert_eq!(told[0]["meta"], json!({"context_used_pct": 86}));
+    assert!(told[0]["detail"].as_str().unwrap().starts_with("86% of the context window"), "{told:?}");
+    drop(server);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_with_events_that_are_never_told_says_what_there_is() {
+    let lab = Lab::fake(json!({})).build().await;
+    let webhook = json!([{"url": "https://x.example/", "events": ["status.idle", "swarm.teammate_spawned"]}]);
+    let spoilt = [
+        ("AEGIS_WEBHOOKS", webhook.to_string()),
+        ("AEGIS_SLACK_EVENTS", "status.idle,swarm.teammate_finished".to_owned()),
+    ];
+    for (variable, value) in spoilt {
+        let mut command = lab.command();
+        command.arg("list").env(variable, value).stdin(Stdio::null());
+        let told = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        let said = String::from_utf8(told.stderr).unwrap();
+        assert!(!told.status.success(), "{said}");
+        for part in [variable, "is never told", "GET /v1/swarm", "status.context_warning"] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+}
+
+/// Both by the receiver's clock: it is left alone for so long, and never longer than an hour.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_names_a_date_is_left_alone_until_then() {
+    let date = |later| vec![("retry-after", httpdate::fmt_http_date(SystemTime::now() + later))];
+    let receiver = Receiver::plain().await;
+    let wait = Duration::from_secs(4);
+    receiver.next(Say { headers: date(wait), ..Say::status(503) });
+    let url = format!("http://127.0.0.1:{}/", receiver.port);
+    let mut running =
+        Running::start(json!({"webhooks": [{"url": url.as_str(), "allowLoopback": true}]})).await;
+    let session = running.session("s1");
+    let event = || vec![every_topic().0.remove(0)];
+    running.happens(&session, event());
+    receiver.come(1).await;
+    let first = Instant::now();
+    let got = receiver.come(2).await;
+    // Dates have whole seconds. By itself it would have come again after one.
+    let waited = first.elapsed();
+    assert!(waited > wait - Duration::from_secs(2), "{waited:?}");
+    assert_eq!(got[0].headers["webhook-id"], got[1].headers["webhook-id"]);
+
+    running.quiet().await;
+    let before = Timestamp::now();
+    receiver.always(Say { headers: date(Duration::from_secs(30 * 24 * 3600)), ..Say::status(503) });
+    running.happens(&session, event());
+    let row = running.until(|row| row.paused_until.is_some_and(|until| until > before)).await;
+    let pause = row.paused_until.unwrap().millis_since(before);
+    assert!((3_590_000..=3_660_000).contains(&pause), "{pause}");
 }

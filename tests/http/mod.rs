@@ -3,6 +3,7 @@
 mod attacks;
 mod audit;
 mod calls;
+mod channels;
 mod clients;
 mod config;
 mod fuzz;

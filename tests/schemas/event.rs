@@ -25,7 +25,9 @@ async fn whatever_a_session_journals_fits() {
     let dialog = json!({"dialog": {"title": "Something new", "options": ["Try it", "Not now"]}});
     let fail =
         |kind: &str| json!({"error": {"kind": kind, "text": "You've hit your limit · resets 3am (UTC)"}});
-    let script = json!({"rules": [
+    // A context window that is nearly full from the first answer on.
+    let usage = json!({"input_tokens": 180_000, "output_tokens": 10});
+    let script = json!({"apiModel": "claude-opus-4-6", "usage": usage, "rules": [
         {"on": "WRITE", "steps": [write, {"say": "Made."}]},
         {"on": "CHOOSE", "steps": [choose, {"say": "Chosen."}]},
         {"on": "DIALOG", "steps": [dialog, {"say": "Well."}]},
@@ -57,8 +59,17 @@ async fn whatever_a_session_journals_fits() {
     driver.until(&id, StatusWord::RateLimited).await;
     driver.kill(&id).await;
     let types = journaled(&lab);
-    let all =
-        ["action", "ask_opened", "ask_resolved", "conversation", "launched", "message", "receipt", "status"];
+    let all = [
+        "action",
+        "ask_opened",
+        "ask_resolved",
+        "context_filled",
+        "conversation",
+        "launched",
+        "message",
+        "receipt",
+        "status",
+    ];
     assert_eq!(types, all.map(str::to_owned).into());
 }
 

@@ -108,6 +108,12 @@ pub fn outbox(store: &dyn Store) {
 pub fn chat(store: &dyn Store) {
     let session = row("one", 1).spec.id;
     assert_eq!(store.chat_topic("a", session).unwrap(), None);
+    let intend = || store.intend_chat_topic("a", session).unwrap();
+    assert_eq!([intend(), intend()], [false, true]);
+    assert!(!store.intend_chat_topic("b", session).unwrap());
+    assert_eq!((store.chat_topic("a", session).unwrap(), store.chat_session("a", 0).unwrap()), (None, None));
+    store.drop_chat_topic("a", session).unwrap();
+    assert_eq!([intend(), intend()], [false, true]);
     store.set_chat_topic("a", session, 7, false).unwrap();
     store.set_chat_topic("a", session, 8, true).unwrap();
     assert_eq!(store.chat_topic("a", session).unwrap(), Some((8, true)));
@@ -123,9 +129,12 @@ pub fn chat(store: &dyn Store) {
     store.show_ask("a", &ask, &[button("t1"), button("t2")], at(2)).unwrap();
     assert_eq!(store.chat_button("a", "old").unwrap(), None);
     assert_eq!(store.chat_button("b", "t1").unwrap(), None);
-    assert_eq!(store.chat_button("a", "t1").unwrap(), Some((ask.clone(), choice)));
+    assert_eq!(store.chat_button("a", "t1").unwrap(), Some((ask.clone(), choice.clone())));
     assert_eq!([store.use_button("t1").unwrap(), store.use_button("t1").unwrap()], [true, false]);
+    assert_eq!(store.chat_buttons("a", ask.ask).unwrap(), [(button("t1"), true), (button("t2"), false)]);
+    assert_eq!(store.chat_buttons("b", ask.ask).unwrap(), []);
     store.free_button("t1").unwrap();
+    assert_eq!(store.chat_buttons("a", ask.ask).unwrap(), [(button("t1"), false), (button("t2"), false)]);
     assert!(store.use_button("t1").unwrap());
     store.set_ask_message("a", ask.ask, 5).unwrap();
     store.set_ask_settled("a", ask.ask, "approved by cli").unwrap();

@@ -44,11 +44,12 @@ pub struct Say {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     pub after: Duration,
+    pub body: String,
 }
 
 impl Say {
     pub fn status(status: u16) -> Self {
-        Self { status, headers: Vec::new(), after: Duration::ZERO }
+        Self { status, headers: Vec::new(), after: Duration::ZERO, body: "ok".into() }
     }
 }
 
@@ -149,7 +150,7 @@ async fn take(State(inside): State<Arc<Inside>>, uri: Uri, headers: HeaderMap, b
     for (name, value) in say.headers {
         headers.insert(name, value.parse().unwrap());
     }
-    (StatusCode::from_u16(say.status).unwrap(), headers, "ok").into_response()
+    (StatusCode::from_u16(say.status).unwrap(), headers, say.body).into_response()
 }
 
 impl Receiver {

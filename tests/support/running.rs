@@ -9,6 +9,7 @@ use aegis::domain::{
     Answer, Ask, AskId, ChannelRow, Epoch, ErrorCode, Event, EventData, OpError, Session, SessionId,
     Timestamp,
 };
+use aegis::names::Lookup;
 use aegis::store::{OutboxStore as _, SessionRow, SqliteStore, Store as _};
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -69,6 +70,11 @@ pub struct Running {
 impl Running {
     /// Starts the channels of this configuration.
     pub async fn start(config: Value) -> Self {
+        Self::looking_up(config, None).await
+    }
+
+    /// As [`Self::start`], with names looked up like this.
+    pub async fn looking_up(config: Value, lookup: Option<Arc<dyn Lookup>>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("config.json");
         std::fs::write(&file, config.to_string()).unwrap();
@@ -80,7 +86,7 @@ impl Running {
             store: store.clone(),
             locks_dir: dir.path().into(),
             shared_dir: dir.path().into(),
-            lookup: None,
+            lookup,
             clock: None,
         }));
         let (wake, woken) = watch::channel(());

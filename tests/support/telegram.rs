@@ -76,6 +76,17 @@ fn error(code: u16, description: &str) -> Response {
     (StatusCode::from_u16(code).unwrap(), body).into_response()
 }
 
+/// The buttons that come with a message.
+fn buttons(body: &Value) -> Vec<(String, String)> {
+    let rows = body["reply_markup"]["inline_keyboard"].as_array().cloned().unwrap_or_default();
+    let buttons = rows.iter().flat_map(|row| row.as_array().unwrap()).map(|button| {
+        let data = button["callback_data"].as_str().unwrap().to_owned();
+        assert!((1..=64).contains(&data.len()), "{data}");
+        (button["text"].as_str().unwrap().to_owned(), data)
+    });
+    buttons.collect()
+}
+
 async fn call(
     State(inside): State<Arc<Inside>>,
     Path((bot, method)): Path<(String, String)>,
@@ -120,19 +131,13 @@ async fn call(
             if topic.is_some_and(|topic| !inside.topics.lock().unwrap().contains_key(&topic)) {
                 return error(400, "Bad Request: message thread not found");
             }
-            let rows = body["reply_markup"]["inline_keyboard"].as_array().cloned().unwrap_or_default();
-            let buttons = rows.iter().flat_map(|row| row.as_array().unwrap()).map(|button| {
-                let data = button["callback_data"].as_str().unwrap().to_owned();
-                assert!((1..=64).contains(&data.len()), "{data}");
-                (button["text"].as_str().unwrap().to_owned(), data)
-            });
             let (id, chat) = (inside.number(), body["chat_id"].as_i64().unwrap());
             inside.sent.lock().unwrap().push(Sent {
                 id,
                 chat,
                 topic,
                 text,
-                buttons: buttons.collect(),
+                buttons: buttons(&body),
                 edits: 0,
             });
             ok(json!({"message_id": id, "chat": {"id": chat}}))
@@ -144,8 +149,7 @@ async fn call(
                 return error(400, "Bad Request: message to edit not found");
             };
             body["text"].as_str().unwrap().clone_into(&mut message.text);
-            assert_eq!(body["reply_markup"], json!({"inline_keyboard": []}));
-            message.buttons.clear();
+            message.buttons = buttons(&body);
             message.edits += 1;
             ok(json!({"message_id": id}))
         }

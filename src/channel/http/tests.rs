@@ -3,6 +3,7 @@ use std::io;
 use std::sync::Mutex;
 
 use futures_util::future::BoxFuture;
+use rstest::rstest;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -132,9 +133,47 @@ async fn a_receiver_that_says_nothing_is_given_up_in_time() {
     let http = Http::new(&outside(&["127.0.0.1"]), LOCAL);
     let url = Url::parse(&format!("http://secret-canary.example:{silent}/secret-canary")).unwrap();
     let error = http.post(&url, &[], Vec::new(), Duration::from_millis(50)).await.unwrap_err();
-    assert_eq!(error, SendError::passing("no answer in time"));
+    assert_eq!(error, SendError { unsure: true, ..SendError::passing("no answer in time") });
     // Nor is one that hangs up, and no error tells the address.
     let url = Url::parse(&format!("http://secret-canary.example:{port}/secret-canary")).unwrap();
     let error = http.post(&url, &[], Vec::new(), Duration::from_secs(5)).await.unwrap_err();
-    assert!(error.retry && !error.what.contains("canary"), "{error}");
+    assert!(error.retry && error.unsure && !error.what.contains("canary"), "{error}");
+    // Where nobody listens nothing was sent.
+    drop(listener);
+    let error = post(&http, &format!("http://hook.example:{silent}/")).await.unwrap_err();
+    assert!(error.retry && !error.unsure, "{error}");
+}
+
+/// Ten past eight on a day in 2015.
+const NOW: &str = "Wed, 21 Oct 2015 08:10:00 GMT";
+
+#[rstest]
+#[case::seconds(" 120 ", None, Some(120))]
+#[case::a_date("Wed, 21 Oct 2015 08:12:00 GMT", None, Some(120))]
+#[case::an_older_form_of_dates("Wednesday, 21-Oct-15 08:12:00 GMT", None, Some(120))]
+#[case::the_oldest_form("Wed Oct 21 08:12:00 2015", None, Some(120))]
+#[case::by_the_receivers_clock(
+    "Thu, 22 Oct 2015 09:00:30 GMT",
+    Some("Thu, 22 Oct 2015 09:00:00 GMT"),
+    Some(30)
+)]
+#[case::a_clock_that_cannot_be_read("Wed, 21 Oct 2015 08:12:00 GMT", Some("noon"), Some(120))]
+#[case::it_has_passed("Wed, 21 Oct 2015 08:00:00 GMT", None, Some(0))]
+#[case::far_away("Fri, 31 Dec 9999 23:59:59 GMT", None, Some(251_956_885_799))]
+#[case::no_date("Wed, 99 Oct 2015 08:12:00 GMT", None, None)]
+#[case::neither("soon", None, None)]
+#[case::below_zero("-5", None, None)]
+#[case::nothing("", None, None)]
+fn a_receiver_may_ask_for_time_in_seconds_or_by_a_date(
+    #[case] asks: &str,
+    #[case] date: Option<&'static str>,
+    #[case] seconds: Option<u64>,
+) {
+    let mut headers = HeaderMap::new();
+    headers.insert(RETRY_AFTER, asks.parse().unwrap());
+    if let Some(date) = date {
+        headers.insert(DATE, HeaderValue::from_static(date));
+    }
+    let now = httpdate::parse_http_date(NOW).unwrap();
+    assert_eq!(asked(&headers, now), seconds.map(Duration::from_secs));
 }

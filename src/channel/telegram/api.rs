@@ -106,7 +106,8 @@ impl Api {
         let Ok(envelope) = serde_json::from_slice::<Envelope>(&answer.body) else {
             // A gateway in between speaks HTML; that passes.
             let what = format!("Telegram answered {status} with something that is no JSON");
-            return Err(SendError { what, status: Some(status), retry: true, after: answer.retry_after });
+            let after = answer.retry_after;
+            return Err(SendError { what, status: Some(status), retry: true, after, unsure: true });
         };
         if envelope.ok {
             return Ok(envelope.result.unwrap_or_default());
@@ -123,6 +124,7 @@ impl Api {
             status: Some(code),
             retry: !lasting,
             after: after.or(answer.retry_after),
+            unsure: code >= 500,
         })
     }
 
@@ -169,12 +171,19 @@ impl Api {
         sent["message_id"].as_i64().ok_or_else(|| SendError::passing("Telegram gave the message no number"))
     }
 
-    /// Puts another text in place of a message's, without buttons. One that says so already, or is gone, is as good.
-    pub(super) async fn edit(&self, chat: i64, message: i64, text: &str) -> Result<(), SendError> {
+    /// Puts another text in place of a message's, and other buttons or none. One that says so already, or is gone, is
+    /// as good.
+    pub(super) async fn edit(
+        &self,
+        chat: i64,
+        message: i64,
+        text: &str,
+        buttons: &[Vec<Button>],
+    ) -> Result<(), SendError> {
         let params = json!({
             "chat_id": chat, "message_id": message, "text": text,
             "link_preview_options": {"is_disabled": true},
-            "reply_markup": {"inline_keyboard": []},
+            "reply_markup": keyboard(buttons),
         });
         match self.call("editMessageText", &params, WITHIN).await {
             Err(error) if error.status == Some(400) => Ok(()),

@@ -1,18 +1,20 @@
 //! How an ask is shown with its buttons, what a tap does, and what stands there once the ask is settled.
 
 use super::api::{Button, Tap, topic_is_gone};
+use super::questions::{self, Chosen};
 use super::{LONGEST, NAME, TelegramChannel};
 use crate::channel::SendError;
 use crate::channel::text::{line, split};
 use crate::domain::{
     Answer, AskKind, ErrorCode, Notice, OpError, OpenAsk, Remember, Resolution, SettledAsk, how,
 };
+use crate::fault;
 use crate::store::{ChatAsk, ChatButton};
 
 /// The most options that get a button; the others are answered by text.
-const MOST_OPTIONS: usize = 8;
+pub(super) const MOST_OPTIONS: usize = 8;
 
-/// What an ask's buttons are, in rows: their texts and answers.
+/// What an ask's buttons are, in rows: their texts and answers. Of several questions, those of all.
 fn choices(open: &OpenAsk) -> Vec<Vec<(String, Answer)>> {
     let by_text = |open: &OpenAsk| {
         let options = open.options.iter().take(MOST_OPTIONS);
@@ -20,7 +22,7 @@ fn choices(open: &OpenAsk) -> Vec<Vec<(String, Answer)>> {
     };
     match open.kind {
         AskKind::Question if open.questions == 1 => by_text(open),
-        AskKind::Question => Vec::new(),
+        AskKind::Question => questions::choices(open),
         AskKind::Dialog => by_text(open),
         AskKind::Permission | AskKind::Plan | AskKind::Trust => {
             let approve =
@@ -34,6 +36,7 @@ fn choices(open: &OpenAsk) -> Vec<Vec<(String, Answer)>> {
 /// What to do beside tapping.
 fn advice(open: &OpenAsk) -> &'static str {
     match open.kind {
+        AskKind::Question if questions::by_steps(open) => "",
         AskKind::Question if open.questions > 1 => {
             "\n\nSeveral questions: answer them with `aegis answer` or in the terminal."
         }
@@ -81,6 +84,11 @@ impl TelegramChannel {
                     .collect()
             })
             .collect();
+        // Of several questions the first is shown, and the others as it goes on.
+        let (text, rows) = match questions::steps(kept.iter().map(|button| (button.clone(), false))) {
+            Some(steps) => questions::page(&shown, &steps),
+            None => (shown.clone(), rows),
+        };
         let ask = ChatAsk {
             ask: id,
             session: notice.session.id,
@@ -91,11 +99,11 @@ impl TelegramChannel {
         let now = self.clock.now();
         self.db(move |store| store.show_ask(NAME, &ask, &kept, now)).await?;
         let topic = self.topic(&notice.session).await?;
-        let message = match self.api.send(self.group, Some(topic), &shown, &rows).await {
+        let message = match self.api.send(self.group, Some(topic), &text, &rows).await {
             Err(error) if topic_is_gone(&error) => {
                 self.forget_topic(notice.session.id).await?;
                 let topic = self.topic(&notice.session).await?;
-                self.api.send(self.group, Some(topic), &shown, &rows).await?
+                self.api.send(self.group, Some(topic), &text, &rows).await?
             }
             other => other?,
         };
@@ -110,10 +118,11 @@ impl TelegramChannel {
         let kept = words.clone();
         self.db(move |store| store.set_ask_settled(NAME, id, &kept)).await?;
         let Some(message) = ask.message else { return Ok(()) };
-        let text = format!("{}\n\n☑️ {words}", ask.shown);
+        let given = questions::given(self.steps(id).await?.as_deref().unwrap_or_default());
+        let text = format!("{}{given}\n\n☑️ {words}", ask.shown);
         // The text fits but for some words; its end is what matters now.
         let text = split(&text, LONGEST).pop().unwrap_or(text);
-        self.api.edit(self.group, message, &text).await
+        self.api.edit(self.group, message, &text, &[]).await
     }
 
     /// Does what a tap says, if it may, and tells whoever tapped what came of it.
@@ -146,10 +155,19 @@ impl TelegramChannel {
         let Some(sessions) = self.sessions.get() else {
             return Err(SendError::passing("nobody listens yet"));
         };
-        let taken = token.clone();
-        if !self.db(move |store| store.use_button(&taken)).await? {
-            return Ok("That is being answered already.".into());
-        }
+        let choice = match choice {
+            Answer::Choices { answers } => match self.choose(&ask, &token, &answers).await? {
+                Chosen::Said(text) => return Ok(text),
+                Chosen::All(answers) => Answer::Choices { answers },
+            },
+            Answer::Approve { .. } | Answer::Reject { .. } | Answer::Text { .. } => {
+                let taken = token.clone();
+                self.db(move |store| store.use_button(&taken)).await?;
+                choice
+            }
+        };
+        // A tap that was cut short here comes again. It is answered again then: an ask takes one answer only.
+        fault::point("telegram.tapped");
         let answered = sessions.answer(format!("telegram:{user}"), ask.session, ask.ask, choice).await;
         let (words, done) = match answered {
             Ok(done) => {

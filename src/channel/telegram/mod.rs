@@ -8,6 +8,7 @@ mod api;
 mod ask;
 mod command;
 mod listen;
+mod questions;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ use super::{Accepted, Channel, FOR_PEOPLE, SendError, Sessions, Style, chosen};
 use crate::config::Config;
 use crate::domain::Reach;
 use crate::domain::{About, NoticeSession, OutboxEntry, Secret, SessionId, Topic};
+use crate::fault;
 use crate::store::{Store, StoreError};
 
 use api::{Api, topic_is_gone};
@@ -110,11 +112,39 @@ impl TelegramChannel {
         if let Some((topic, _)) = self.db(move |store| store.chat_topic(NAME, id)).await? {
             return Ok(topic);
         }
-        let topic = self.api.open_topic(self.group, &format!("🤖 {}", session.name)).await?;
+        let unsure = self.db(move |store| store.intend_chat_topic(NAME, id)).await?;
+        let topic = match self.api.open_topic(self.group, &format!("🤖 {}", session.name)).await {
+            Ok(topic) => topic,
+            Err(error) => {
+                // Only where none can have been opened is that forgotten.
+                if !unsure && !error.unsure {
+                    self.forget_topic(id).await?;
+                }
+                return Err(error);
+            }
+        };
+        fault::point("telegram.opened");
         self.db(move |store| store.set_chat_topic(NAME, id, topic, false)).await?;
+        if unsure {
+            self.tell_of_orphan(session).await;
+        }
         let head = format!("{}\n{}\n{id}", session.name, session.work_dir);
         self.api.send(self.group, Some(topic), &head, &[]).await?;
         Ok(topic)
+    }
+
+    /// Tells, outside all topics, that a session may have a topic that nobody uses. Telegram gives no list of topics, so
+    /// nobody but a person can find it.
+    async fn tell_of_orphan(&self, session: &NoticeSession) {
+        tracing::warn!(session = %session.id, "a topic may stand in the group that belongs to nothing");
+        let name = &session.name;
+        let text = format!(
+            "Opening the topic of session {name} was cut short before, so there may be two of that name. \
+             The newer one is used; an older one without messages can be deleted."
+        );
+        if let Err(error) = self.api.send(self.group, None, &text, &[]).await {
+            tracing::info!(%error, "nobody was told of a topic that belongs to nothing");
+        }
     }
 
     /// Says something in a session's topic; in a new one if somebody deleted it.

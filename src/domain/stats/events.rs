@@ -108,6 +108,7 @@ impl EventTally {
             | EventData::Message { .. }
             | EventData::Launched { .. }
             | EventData::Conversation { .. }
+            | EventData::ContextFilled { .. }
             | EventData::Action { .. } => {}
         }
     }

@@ -71,6 +71,7 @@ impl Engine {
                             | EventData::AskResolved(_)
                             | EventData::Conversation { .. }
                             | EventData::Message { .. }
+                            | EventData::ContextFilled { .. }
                             | EventData::Action { .. } => {}
                         },
                         Some(Push::Output { .. } | Push::Changed | Push::Unknown) => {}
@@ -110,6 +111,7 @@ impl Engine {
             | EventData::AskResolved(_)
             | EventData::Conversation { .. }
             | EventData::Message { .. }
+            | EventData::ContextFilled { .. }
             | EventData::Action { .. } => None,
         }))
     }

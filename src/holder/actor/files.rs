@@ -18,7 +18,7 @@ use crate::claude::live::{Activity, Live};
 use crate::claude::prompt;
 use crate::claude::registry;
 use crate::claude::transcript::Fact;
-use crate::domain::{AskVia, How, Outcome, Signal, Source, StatusWord, Timestamp};
+use crate::domain::{AskVia, EventData, How, Outcome, Signal, Source, StatusWord, Timestamp};
 use crate::holder::process::ProcessId;
 
 /// How long a line may be held back for the one it follows.
@@ -177,6 +177,9 @@ impl Actor {
         }
         for (at, fact) in news.facts {
             self.on_fact(at, fact);
+        }
+        if let Some(used_pct) = self.conversation.context_filled() {
+            self.emit(EventData::ContextFilled { used_pct });
         }
         self.match_asks();
     }

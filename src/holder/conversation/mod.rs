@@ -5,6 +5,7 @@
 //! Stop hook tells it, since both stand in the file only about 0.1 s later; the line is bound to that id when it
 //! lands.
 
+mod fill;
 mod index;
 mod page;
 mod recount;
@@ -16,6 +17,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use fill::Fill;
 use index::{Entry, Index, Place};
 use tail::Tail;
 use talk::Talk;
@@ -72,6 +74,8 @@ pub(super) struct Conversation {
     copied: bool,
     /// The figures.
     talk: Talk,
+    /// Whether it was told that the context window fills up.
+    fill: Fill,
 }
 
 /// A message that a hook told before the file had it.
@@ -115,6 +119,7 @@ impl Conversation {
             results: HashSet::new(),
             copied: false,
             talk: Talk::new(since),
+            fill: Fill::default(),
         })
     }
 
@@ -440,6 +445,11 @@ impl Conversation {
     /// How much of the context window is in use, in percent, as far as that is known.
     pub(super) fn context_used_pct(&self) -> Option<u8> {
         self.talk.context_used_pct()
+    }
+
+    /// How much of the context window is in use, in percent, if that is news to warn of.
+    pub(super) fn context_filled(&mut self) -> Option<u8> {
+        self.fill.edge(self.talk.context_used_pct())
     }
 
     /// Counts what subagents have said since the last time.

@@ -53,7 +53,7 @@ pub(super) fn routes() -> Vec<Route> {
             .gives::<AlertStats>(200),
         Route::post("/v1/alerts/test", test_alerts)
             .says("Sends a test alert to every receiver of alerts, and tells what became of it.")
-            .admin()
+            .operator()
             .gives::<AlertsTested>(200),
     ]
 }

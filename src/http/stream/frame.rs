@@ -223,6 +223,9 @@ fn parts(event: &Event) -> (String, Vec<Part>) {
         EventData::Launched { .. } => vec![part("launched", "session_launched", data)],
         EventData::Receipt(_) => vec![part("receipt", "session_receipt", data)],
         EventData::Conversation { .. } => vec![part("conversation", "session_conversation", data)],
+        EventData::ContextFilled { .. } => {
+            vec![part("context_warning", "session_context_warning", data)]
+        }
         EventData::Action { .. } => vec![part("action", "session_action", data)],
         EventData::Gap { .. } => vec![part("gap", "gap", data)],
     };
@@ -334,6 +337,17 @@ mod tests {
             assert_eq!(told.len(), 1);
             assert_eq!(told[0].1["event"], "status");
         }
+    }
+
+    #[test]
+    fn a_context_that_fills_up_is_told_to_both() {
+        let frame = Frame::of(&event(EventData::ContextFilled { used_pct: 86 }), "x", None);
+        let (one, all) = (read(&frame.one), read(&frame.all));
+        assert_eq!(
+            (&one[0].1["event"], &all[0].1["event"]),
+            (&json!("context_warning"), &json!("session_context_warning"))
+        );
+        assert_eq!((&one[0].1["data"]["usedPct"], &all[0].1["data"]["usedPct"]), (&json!(86), &json!(86)));
     }
 
     #[test]

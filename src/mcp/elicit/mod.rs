@@ -88,6 +88,7 @@ impl Asks {
                 | EventData::Receipt(_)
                 | EventData::Conversation { .. }
                 | EventData::Message { .. }
+                | EventData::ContextFilled { .. }
                 | EventData::Action { .. } => {}
             },
         }

@@ -224,7 +224,10 @@ impl Watched {
                 | EventData::Conversation { .. }
                 | EventData::Message { .. }
                 | EventData::Gap { .. } => true,
-                EventData::Launched { .. } | EventData::Receipt(_) | EventData::Action { .. } => false,
+                EventData::Launched { .. }
+                | EventData::Receipt(_)
+                | EventData::ContextFilled { .. }
+                | EventData::Action { .. } => false,
             },
             (Self::Health, News::Event(event)) => {
                 matches!(event.data, EventData::Status { .. } | EventData::Gap { .. })

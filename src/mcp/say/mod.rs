@@ -290,6 +290,7 @@ fn edge(event: &Event) -> Option<String> {
         | EventData::Receipt(_)
         | EventData::Conversation { .. }
         | EventData::Message { .. }
+        | EventData::ContextFilled { .. }
         | EventData::Action { .. } => None,
     }
 }

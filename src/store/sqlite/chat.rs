@@ -12,14 +12,28 @@ const ASKS_KEPT: i64 = 30 * 24 * 60 * 60 * 1000;
 /// The columns of an ask that [`ask`] takes, in its order.
 const ASK: &str = "a.ask, a.session, a.message, a.shown, a.settled";
 
+/// Stands for a topic that is about to be opened; the real ones' numbers begin with 1.
+const INTENDED: i64 = 0;
+
 impl ChatStore for SqliteStore {
     fn chat_topic(&self, channel: &str, session: SessionId) -> Result<Option<(i64, bool)>, StoreError> {
         self.read(|db| {
-            let sql = "SELECT topic, closed FROM chat_topics WHERE channel = ?1 AND session = ?2";
+            let sql = "SELECT topic, closed FROM chat_topics \
+                WHERE channel = ?1 AND session = ?2 AND topic <> ?3";
             let mut found = db.prepare_cached(sql)?;
-            Ok(found
-                .query_row(params![channel, session.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))
-                .optional()?)
+            let key = params![channel, session.to_string(), INTENDED];
+            Ok(found.query_row(key, |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+        })
+    }
+
+    fn intend_chat_topic(&self, channel: &str, session: SessionId) -> Result<bool, StoreError> {
+        self.write(Sync::Process, |tx| {
+            let added = tx
+                .prepare_cached(
+                    "INSERT INTO chat_topics (channel, session, topic) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+                )?
+                .execute(params![channel, session.to_string(), INTENDED])?;
+            Ok(added == 0)
         })
     }
 
@@ -50,9 +64,11 @@ impl ChatStore for SqliteStore {
 
     fn chat_session(&self, channel: &str, topic: i64) -> Result<Option<SessionId>, StoreError> {
         self.read(|db| {
-            let sql = "SELECT session FROM chat_topics WHERE channel = ?1 AND topic = ?2";
-            let found: Option<String> =
-                db.prepare_cached(sql)?.query_row(params![channel, topic], |row| row.get(0)).optional()?;
+            let sql = "SELECT session FROM chat_topics WHERE channel = ?1 AND topic = ?2 AND topic <> ?3";
+            let found: Option<String> = db
+                .prepare_cached(sql)?
+                .query_row(params![channel, topic, INTENDED], |row| row.get(0))
+                .optional()?;
             found.map(|id| id.parse().map_err(Fault::unreadable)).transpose()
         })
     }
@@ -132,6 +148,23 @@ impl ChatStore for SqliteStore {
                 .optional()?;
             let Some((raw, choice)) = found else { return Ok(None) };
             Ok(Some((ask(raw)?, serde_json::from_str(&choice).map_err(Fault::unreadable)?)))
+        })
+    }
+
+    fn chat_buttons(&self, channel: &str, ask: AskId) -> Result<Vec<(ChatButton, bool)>, StoreError> {
+        self.read(|db| {
+            let sql = "SELECT token, choice, used FROM chat_buttons \
+                WHERE channel = ?1 AND ask = ?2 ORDER BY rowid";
+            let mut statement = db.prepare_cached(sql)?;
+            let rows = statement.query_map(params![channel, ask.to_string()], |row| {
+                Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?))
+            })?;
+            rows.map(|row| {
+                let (token, choice, used) = row?;
+                let choice = serde_json::from_str(&choice).map_err(Fault::unreadable)?;
+                Ok((ChatButton { token, choice }, used))
+            })
+            .collect()
         })
     }
 
