@@ -102,7 +102,8 @@ async fn lists(table: &mut Table) {
     let lab = guarded().await;
     let server = HttpServer::start(&lab).await;
     let pid = i32::try_from(server.child.id().unwrap()).unwrap();
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    // Threads of the start end after ten seconds without work.
+    tokio::time::sleep(Duration::from_secs(12)).await;
     table.add("HTTP: idle, resident", Unit::Mb, Target::Under(16.0), one(mb(Used::of(pid).resident)));
     let mut ids = Vec::new();
     for at in 0..SESSIONS {

@@ -47,9 +47,9 @@ impl Tail {
     /// is not there yet has none; one that became shorter was replaced and is read from its end on. Of a long file the
     /// next batch is read and parsed on a thread beside, since the session answers nothing meanwhile.
     pub(super) fn read(&mut self, since: Timestamp, mut each: impl FnMut(Vec<Read>)) -> io::Result<()> {
-        let Some(file) = self.open()? else { return Ok(()) };
-        let mut lines = Lines::from(file, self.offset)?;
-        let first = lines.batch()?;
+        let Some((file, more)) = self.open()? else { return Ok(()) };
+        let mut lines = Lines::from(file, self.offset, more)?;
+        let first = lines.batch(Vec::new())?;
         if first.last {
             self.offset = lines.offset;
             each(first.parse(&self.path, since));
@@ -70,9 +70,9 @@ impl Tail {
             }
             // The system gives no thread now.
             None => {
-                let Some(file) = self.open()? else { return Ok(()) };
-                let mut lines = Lines::from(file, self.offset)?;
-                let first = lines.batch()?;
+                let Some((file, more)) = self.open()? else { return Ok(()) };
+                let mut lines = Lines::from(file, self.offset, more)?;
+                let first = lines.batch(Vec::new())?;
                 let read = lines.batches(first, &self.path, since, |reads| {
                     each(reads);
                     true
@@ -83,8 +83,8 @@ impl Tail {
         }
     }
 
-    /// The file, if it is there and has more than was read.
-    fn open(&mut self) -> io::Result<Option<File>> {
+    /// The file, if it is there and has more than was read, and how much more, in bytes.
+    fn open(&mut self) -> io::Result<Option<(File, u64)>> {
         let file = match File::open(&self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -92,31 +92,34 @@ impl Tail {
         };
         let size = file.metadata()?.len();
         self.offset = self.offset.min(size);
-        Ok((size > self.offset).then_some(file))
+        let more = size - self.offset;
+        Ok((more > 0).then_some((file, more)))
     }
 }
 
 /// The lines of a file from some place on.
 struct Lines<R> {
     file: R,
+    /// How much is still to be read, in bytes; what comes later is read another time.
+    more: u64,
     /// Where the next line begins.
     offset: u64,
-    /// What was read of lines that are still to be handed on.
-    bytes: Vec<u8>,
-    /// How much of the next line was thrown away, since it is too long.
+    /// The beginning of a line that is not whole yet.
+    rest: Vec<u8>,
+    /// How much of that line was thrown away, since it is too long.
     skipped: u64,
 }
 
 impl Lines<File> {
-    fn from(mut file: File, offset: u64) -> io::Result<Self> {
+    fn from(mut file: File, offset: u64, more: u64) -> io::Result<Self> {
         file.seek(SeekFrom::Start(offset))?;
-        Ok(Self::new(file, offset))
+        Ok(Self::new(file, offset, more))
     }
 }
 
 impl<R: io::Read> Lines<R> {
-    fn new(file: R, offset: u64) -> Self {
-        Self { file, offset, bytes: Vec::new(), skipped: 0 }
+    fn new(file: R, offset: u64, more: u64) -> Self {
+        Self { file, more, offset, rest: Vec::new(), skipped: 0 }
     }
 
     /// Hands on batches until there are no more, or no more are wanted.
@@ -129,69 +132,71 @@ impl<R: io::Read> Lines<R> {
     ) -> io::Result<()> {
         let mut batch = first;
         while each(batch.parse(path, since)) && !batch.last {
-            batch = self.batch()?;
+            batch = self.batch(batch.bytes)?;
         }
         Ok(())
     }
 
-    /// Reads the next whole lines, some [`BATCH`] of them.
-    fn batch(&mut self) -> io::Result<Batch> {
+    /// Reads the next whole lines, some [`BATCH`] of them, into the room of a batch before.
+    fn batch(&mut self, room: Vec<u8>) -> io::Result<Batch> {
+        let mut bytes = room;
+        bytes.clear();
+        bytes.append(&mut self.rest);
         loop {
-            let last = !self.fill()?;
-            let batch = self.take_whole(last)?;
-            if last || !batch.spans.is_empty() {
-                return Ok(batch);
+            if bytes.len() > LONGEST_LINE {
+                self.skipped += bytes.len() as u64;
+                bytes = Vec::new();
+            }
+            let last = !self.fill(&mut bytes)?;
+            let spans = self.whole(&bytes)?;
+            if last || !spans.is_empty() {
+                let end = spans.last().map_or(0, |span| span.bytes.end);
+                self.rest.extend_from_slice(bytes.get(end..).unwrap_or_default());
+                return Ok(Batch { bytes, spans, last });
             }
         }
     }
 
-    /// Reads on. Returns whether there may be more.
-    fn fill(&mut self) -> io::Result<bool> {
-        if self.bytes.len() > LONGEST_LINE {
-            self.skipped += self.bytes.len() as u64;
-            self.bytes = Vec::new();
-        }
-        let before = self.bytes.len();
-        self.bytes.resize(before + BATCH, 0);
-        let mut end = before;
-        while let Some(room) = self.bytes.get_mut(end..).filter(|room| !room.is_empty()) {
+    /// Reads on. Returns whether there is more.
+    fn fill(&mut self, bytes: &mut Vec<u8>) -> io::Result<bool> {
+        let mut end = bytes.len();
+        let room = usize::try_from(self.more).map_or(BATCH, |more| more.min(BATCH));
+        bytes.resize(end + room, 0);
+        while let Some(room) = bytes.get_mut(end..).filter(|room| !room.is_empty()) {
             match self.file.read(room) {
-                Ok(0) => {
-                    self.bytes.truncate(end);
-                    return Ok(false);
+                // It became shorter meanwhile.
+                Ok(0) => self.more = 0,
+                Ok(read) => {
+                    end += read;
+                    self.more -= read as u64;
+                    continue;
                 }
-                Ok(read) => end += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    self.bytes.truncate(end);
-                    return Err(error);
-                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
             }
+            bytes.truncate(end);
         }
-        Ok(true)
+        Ok(self.more > 0)
     }
 
-    /// Takes the whole lines out of what was read.
-    fn take_whole(&mut self, last: bool) -> io::Result<Batch> {
+    /// Finds the whole lines in what was read.
+    fn whole(&mut self, bytes: &[u8]) -> io::Result<Vec<Span>> {
         let mut spans = Vec::new();
         let mut end = 0;
         loop {
-            let mut rest = self.bytes.get(end..).unwrap_or_default();
+            let mut rest = bytes.get(end..).unwrap_or_default();
             let len = rest.skip_until(b'\n')?;
             let line = end..end + len;
-            if !self.bytes.get(line.clone()).is_some_and(|line| line.ends_with(b"\n")) {
-                break;
+            if !bytes.get(line.clone()).is_some_and(|line| line.ends_with(b"\n")) {
+                return Ok(spans);
             }
             end += len;
             let whole = self.skipped + len as u64;
-            if self.skipped == 0 && len <= LONGEST_LINE {
-                spans.push(Span { offset: self.offset, len: whole, bytes: line });
-            }
+            let kept = if self.skipped == 0 && len <= LONGEST_LINE { line } else { end..end };
+            spans.push(Span { offset: self.offset, len: whole, bytes: kept });
             self.skipped = 0;
             self.offset += whole;
         }
-        let rest = self.bytes.split_off(end);
-        Ok(Batch { bytes: std::mem::replace(&mut self.bytes, rest), spans, last })
     }
 }
 
@@ -243,14 +248,15 @@ mod tests {
     fn a_line_that_is_too_long_is_passed_over_and_not_kept() {
         let most = LONGEST_LINE as u64;
         let endless = io::Read::take(io::repeat(b'x'), 2 * most + 5);
-        let mut lines = Lines::new(io::Read::chain(endless, &b"\n{}\nhalf"[..]), 0);
+        let mut lines = Lines::new(io::Read::chain(endless, &b"\n{}\nhalf"[..]), 0, 2 * most + 13);
         let mut batch = None;
-        let memory = allocation_counter::measure(|| batch = Some(lines.batch().unwrap()));
+        let memory = allocation_counter::measure(|| batch = Some(lines.batch(Vec::new()).unwrap()));
         assert!(memory.bytes_max <= 4 * most, "{} bytes held", memory.bytes_max);
         let batch = batch.unwrap();
-        let spans: Vec<_> = batch.spans.iter().map(|span| (span.offset, span.len)).collect();
-        assert_eq!((spans, batch.last), (vec![(2 * most + 6, 3)], true));
-        assert_eq!(&batch.bytes[batch.spans[0].bytes.clone()], b"{}\n");
+        let bytes = |span: &Span| batch.bytes[span.bytes.clone()].to_vec();
+        let spans: Vec<_> = batch.spans.iter().map(|span| (span.offset, span.len, bytes(span))).collect();
+        assert_eq!(spans, [(0, 2 * most + 6, vec![]), (2 * most + 6, 3, b"{}\n".to_vec())]);
+        assert!(batch.last);
         assert_eq!(lines.offset, 2 * most + 9, "the half line is read when it is whole");
     }
 }
