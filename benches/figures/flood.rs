@@ -68,7 +68,8 @@ pub async fn measure(table: &mut Table) {
         // The program itself apart, which the peak counts too.
         peak.push(mb(later.peak - (later.resident - later.own)));
         ticks.push((later.ticks - held.ticks) as f64 * 10.0);
-        grown.push(mb(served.resident.saturating_sub(serving.resident)));
+        // Its own: what an idle program has given back of itself comes again with the first call.
+        grown.push(mb(served.own.saturating_sub(serving.own)));
         kill(&mut client, &[id]).await;
         other = McpClient::start(&lab).await;
 

@@ -59,8 +59,9 @@ pub async fn measure(table: &mut Table, size: Size) {
         let tell = |used: Used| {
             let (threads, descriptors) = (used.threads, used.descriptors);
             format!(
-                "{:.1} MB, {threads} threads, {descriptors} descriptors, {} ticks",
+                "{:.1} MB, {:.1} of their own, {threads} threads, {descriptors} descriptors, {} ticks",
                 mb(used.resident),
+                mb(used.own),
                 used.ticks
             )
         };
@@ -70,13 +71,9 @@ pub async fn measure(table: &mut Table, size: Size) {
     let named = |what: &str| format!("soak, {n} sessions, {} min: {what}", size.minutes);
     let grown = |from: u64, to: u64| one(mb(to) - mb(from));
     let none = Target::None;
-    table.add(
-        &named("the server's growth"),
-        Unit::Mb,
-        Target::Under(2.0),
-        grown(first.0.resident, last.0.resident),
-    );
-    let each = grown(first.1.resident, last.1.resident)[0] / n as f64;
+    table.add(&named("the server's growth"), Unit::Mb, Target::Under(2.0), grown(first.0.own, last.0.own));
+    // How much of the program itself they have at hand goes up and down: idle ones give it back.
+    let each = grown(first.1.own, last.1.own)[0] / n as f64;
     table.add(&named("a holder's growth"), Unit::Mb, Target::Under(0.1), one(each));
     let more = |from: u64, to: u64| one(to as f64 - from as f64);
     let flat = Target::AtMost(0.0);

@@ -6,7 +6,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use notify::{RecommendedWatcher, RecursiveMode};
+use notify::RecursiveMode;
 use tokio::sync::watch;
 
 use crate::engine::fs_watch;
@@ -14,7 +14,7 @@ use crate::engine::fs_watch;
 /// Tells that something was written, in this process or another. Several writings may be told as one.
 pub struct Changes {
     told: watch::Receiver<()>,
-    _watcher: RecommendedWatcher,
+    _watcher: fs_watch::Watch,
 }
 
 impl Changes {

@@ -59,7 +59,8 @@ pub(super) fn make_name(work_dir: &Path, id: SessionId) -> String {
         work_dir.file_name().map_or_else(|| "session".into(), |name| name.to_string_lossy().into_owned());
     let short: String = base.chars().filter(|c| !c.is_control()).take(40).collect();
     let id = id.to_string();
-    format!("{short}-{}", &id[..4])
+    // Two of two hundred sessions in one directory would share four digits one time in four.
+    format!("{short}-{}", &id[..8])
 }
 
 /// Finds the real directory that is meant, and refuses what is not allowed.

@@ -138,7 +138,7 @@ impl Engine {
     }
 }
 
-fn watch_sockets(engine: &Engine, wake: mpsc::Sender<()>) -> Result<notify::RecommendedWatcher, OpError> {
+fn watch_sockets(engine: &Engine, wake: mpsc::Sender<()>) -> Result<fs_watch::Watch, OpError> {
     let failed = |error: notify::Error| {
         OpError::new(ErrorCode::Internal, format!("the sessions' sockets cannot be watched: {error}"))
     };
@@ -153,7 +153,7 @@ async fn keep(
     engine: Arc<Engine>,
     tell: watch::Sender<Option<Rows>>,
     mut woken: mpsc::Receiver<()>,
-    _watcher: notify::RecommendedWatcher,
+    _watcher: fs_watch::Watch,
 ) {
     let ids = |rows: &[SessionRow]| rows.iter().map(|row| row.spec.id).collect::<BTreeSet<_>>();
     loop {

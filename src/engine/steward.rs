@@ -34,9 +34,6 @@ const BATCH: usize = 500;
 /// How long changes are gathered before they are copied.
 const GATHER: Duration = Duration::from_millis(50);
 
-/// How often journals are looked at where they cannot be watched.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-
 /// Becomes the steward as soon as nobody else is, and serves until the future is dropped.
 pub async fn serve(engine: Arc<Engine>) {
     let lock = match wait_for_lock(&engine.paths.steward_lock, "steward-lock").await {
@@ -63,21 +60,11 @@ async fn tend(engine: &Arc<Engine>) -> io::Result<()> {
     let (wake, mut woken) = mpsc::channel::<()>(1);
     let mut tasks = JoinSet::new();
     let told = wake.clone();
-    let watcher = fs_watch::watch(&engine.paths.sessions_dir, RecursiveMode::Recursive, move || {
+    let _watch = fs_watch::watch(&engine.paths.sessions_dir, RecursiveMode::Recursive, move || {
         // One waiting word is enough.
         let _ = told.try_send(());
-    });
-    if let Err(error) = &watcher {
-        tracing::warn!(%error, "journals cannot be watched; the steward looks at them every second");
-        // The system has no watch left, most likely; nothing tells when there is one again.
-        let wake = wake.clone();
-        tasks.spawn(async move {
-            while !wake.is_closed() {
-                tokio::time::sleep(LOOK_EVERY).await;
-                let _ = wake.try_send(());
-            }
-        });
-    }
+    })
+    .map_err(io::Error::other)?;
     let mut guards: HashMap<SessionId, AbortHandle> = HashMap::new();
     let mut copied: HashMap<SessionId, Copied> = HashMap::new();
     loop {

@@ -11,6 +11,7 @@ mod stopped;
 mod storage;
 mod versions;
 mod waiting;
+mod watches;
 
 use aegis::app::App;
 use aegis::engine::steward;

@@ -37,6 +37,9 @@ pub(crate) struct Handler {
     args: Option<Vec<String>>,
     /// In seconds.
     timeout: Option<u64>,
+    /// Whether nothing waits for it.
+    #[serde(default, rename = "async")]
+    beside: bool,
 }
 
 /// The hooks of all events.
@@ -59,17 +62,22 @@ impl Hooks {
         Ok(Self { events: settings.hooks })
     }
 
-    /// The commands for an event, of a tool where it is about one.
-    pub(crate) fn handlers(&self, event: &str, tool: Option<&str>) -> Vec<Handler> {
+    /// The commands for an event, about a tool or from a source where it has one.
+    pub(crate) fn handlers(&self, event: &str, about: Option<&str>) -> Vec<Handler> {
         let groups = self.events.get(event).into_iter().flatten();
-        groups.filter(|group| group.matches(tool)).flat_map(|group| group.hooks.iter().cloned()).collect()
+        groups.filter(|group| group.matches(about)).flat_map(|group| group.hooks.iter().cloned()).collect()
     }
 }
 
 impl Group {
-    fn matches(&self, tool: Option<&str>) -> bool {
-        let any = matches!(self.matcher.as_str(), "" | "*");
-        any || tool.is_none_or(|tool| self.matcher.split('|').any(|name| name == tool))
+    /// Of the patterns that Claude Code knows only lists of names, and all but one name.
+    fn matches(&self, about: Option<&str>) -> bool {
+        let but = self.matcher.strip_prefix("^(?!").and_then(|rest| rest.strip_suffix("$)"));
+        match (self.matcher.as_str(), but, about) {
+            ("" | "*", _, _) | (_, _, None) => true,
+            (_, Some(but), Some(about)) => but != about,
+            (names, None, Some(about)) => names.split('|').any(|name| name == about),
+        }
     }
 }
 
@@ -115,6 +123,11 @@ pub(crate) async fn run(
     payload: Value,
     env: Vec<(&'static str, String)>,
 ) -> Option<Decision> {
+    let (beside, handlers): (Vec<_>, Vec<_>) = handlers.into_iter().partition(|handler| handler.beside);
+    for handler in beside {
+        let (payload, env) = (payload.clone(), env.clone());
+        tokio::spawn(async move { handler.run(&payload, &env).await });
+    }
     let mut running: FuturesUnordered<_> =
         handlers.iter().map(|handler| handler.run(&payload, &env)).collect();
     while let Some(answer) = running.next().await {

@@ -303,7 +303,8 @@ impl Session {
         if let (Some(payload), Value::Object(fields)) = (payload.as_object_mut(), fields) {
             payload.extend(fields);
         }
-        let handlers = self.hooks.handlers(event, payload["tool_name"].as_str());
+        let about = payload["tool_name"].as_str().or(payload["source"].as_str());
+        let handlers = self.hooks.handlers(event, about);
         let env = vec![
             ("CLAUDE_PROJECT_DIR", self.cwd.to_string_lossy().into_owned()),
             ("CLAUDE_CODE_SESSION_ID", self.transcript.session_id.clone()),

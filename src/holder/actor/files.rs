@@ -21,6 +21,10 @@ use crate::claude::transcript::Fact;
 use crate::domain::{AskVia, EventData, How, Outcome, Signal, Source, StatusWord, Timestamp};
 use crate::holder::process::ProcessId;
 
+/// How often files that cannot be watched are looked at while something is going on, and while nothing is.
+const LOOK: Duration = Duration::from_millis(200);
+const LOOK_AT_REST: Duration = Duration::from_secs(1);
+
 /// How long a line may be held back for the one it follows.
 const HELD_LINE: Duration = Duration::from_millis(450);
 
@@ -38,6 +42,9 @@ const STOP_LATE_MS: u64 = 5000;
 pub(in crate::holder) struct Files {
     sessions: Option<PathBuf>,
     watcher: Option<RecommendedWatcher>,
+    /// Whether the system refused to watch a directory that is there.
+    refused: bool,
+    inputs: mpsc::Sender<Input>,
     watching_sessions: bool,
     watching_transcript: Option<PathBuf>,
     wanted_transcript: Option<PathBuf>,
@@ -68,10 +75,26 @@ impl Ours {
 impl Files {
     /// Finds Claude Code's own directory from the session's environment.
     pub(super) fn new(environment: &BTreeMap<String, String>, inputs: mpsc::Sender<Input>) -> Self {
-        let told = Arc::new(AtomicBool::new(false));
-        let mark = told.clone();
-        let ours = Arc::new(Mutex::new(Ours::default()));
-        let concern = ours.clone();
+        let mut files = Self {
+            sessions: registry::config_dir(environment).map(|dir| dir.join("sessions")),
+            watcher: None,
+            refused: false,
+            inputs,
+            watching_sessions: false,
+            watching_transcript: None,
+            wanted_transcript: None,
+            ours: Arc::new(Mutex::new(Ours::default())),
+            told: Arc::new(AtomicBool::new(false)),
+        };
+        if let Err(error) = files.open() {
+            tracing::warn!(%error, "files cannot be watched; they are looked at again and again");
+        }
+        files
+    }
+
+    /// Asks the system for a watcher. A user may have so many (128 is common), and each holder has one.
+    fn open(&mut self) -> notify::Result<()> {
+        let (mark, concern, inputs) = (self.told.clone(), self.ours.clone(), self.inputs.clone());
         let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
             let concern = concern.lock().unwrap_or_else(PoisonError::into_inner);
             // An error may mean that events were lost.
@@ -82,19 +105,14 @@ impl Files {
                 // The queue is full: the actor is awake, and the next change tells again.
                 mark.store(false, Ordering::Release);
             }
-        });
-        if let Err(error) = &watcher {
-            tracing::warn!(%error, "files cannot be watched; hooks and output alone wake the holder");
-        }
-        Self {
-            sessions: registry::config_dir(environment).map(|dir| dir.join("sessions")),
-            watcher: watcher.ok(),
-            watching_sessions: false,
-            watching_transcript: None,
-            wanted_transcript: None,
-            ours,
-            told,
-        }
+        })?;
+        self.watcher = Some(watcher);
+        Ok(())
+    }
+
+    /// Whether nothing tells when the files change.
+    fn blind(&self) -> bool {
+        self.watcher.is_none() || self.refused
     }
 
     fn ours(&self) -> std::sync::MutexGuard<'_, Ours> {
@@ -110,18 +128,28 @@ impl Files {
 
     /// Starts watching what is wanted and exists by now. Returns whether something was added.
     pub(super) fn watch(&mut self) -> bool {
+        if self.watcher.is_none() && self.open().is_err() {
+            return false;
+        }
         let Some(watcher) = &mut self.watcher else { return false };
         let mut added = false;
-        if let (false, Some(dir)) = (self.watching_sessions, &self.sessions) {
+        self.refused = false;
+        if let (false, Some(dir)) =
+            (self.watching_sessions, self.sessions.as_ref().filter(|dir| dir.is_dir()))
+        {
             self.watching_sessions = watcher.watch(dir, RecursiveMode::NonRecursive).is_ok();
+            self.refused |= !self.watching_sessions;
             added |= self.watching_sessions;
         }
         // Before the first prompt in a project the directory is not there: then the nearest one that is tells of it.
         while let Some(dir) =
             self.wanted_transcript.iter().flat_map(|dir| dir.ancestors()).find(|dir| dir.is_dir())
             && self.watching_transcript.as_deref() != Some(dir)
-            && watcher.watch(dir, RecursiveMode::NonRecursive).is_ok()
         {
+            if watcher.watch(dir, RecursiveMode::NonRecursive).is_err() {
+                self.refused |= dir.is_dir();
+                break;
+            }
             if let Some(old) = self.watching_transcript.replace(dir.to_owned()) {
                 let _ = watcher.unwatch(&old);
             }
@@ -147,12 +175,23 @@ impl Actor {
         if self.held_stop.is_some() && !self.lags() {
             self.release_stop();
         }
+        self.look_for_files();
     }
 
     /// Starts watching files that have come into being.
     pub(super) fn watch_files(&mut self) {
-        if !self.files.complete() && self.files.watch() {
+        // A watcher is asked for again only as often as the files are looked at.
+        if self.files.watcher.is_some() && !self.files.complete() && self.files.watch() {
             self.read_files();
+        }
+        self.look_for_files();
+    }
+
+    /// Looks at the files again soon where nothing tells of their changes.
+    pub(super) fn look_for_files(&mut self) {
+        if self.files.blind() {
+            let resting = self.status.current().takes_prompt() && !self.receipts.any_on_the_way();
+            self.timers.ensure(Timer::Files, if resting { LOOK_AT_REST } else { LOOK });
         }
     }
 

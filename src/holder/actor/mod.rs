@@ -294,7 +294,7 @@ impl Actor {
         match timer {
             Timer::Startup => self.on_startup_timeout(),
             Timer::Stall => self.on_quiet(),
-            Timer::Transcript => self.on_files(),
+            Timer::Transcript | Timer::Files => self.on_files(),
             Timer::HeldStop => self.release_stop(),
             Timer::Live => self.recheck_live(),
             Timer::Asks => self.recheck_asks(),

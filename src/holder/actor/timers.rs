@@ -14,6 +14,8 @@ pub(super) enum Timer {
     Stall,
     /// The transcript should be read again.
     Transcript,
+    /// Files that cannot be watched should be looked at again.
+    Files,
     /// The reply waits no longer for tool results.
     HeldStop,
     /// The live file should agree by now.
