@@ -77,6 +77,8 @@ pub enum HookEvent {
     },
     /// The turn ended.
     Stop {
+        /// Claude Code's id for the prompt whose turn it was.
+        prompt_id: Option<String>,
         /// The reply.
         last_message: Option<String>,
         /// Kinds of background work that goes on: `subagent`, `shell`.
@@ -129,6 +131,7 @@ impl HookCall {
             "PostToolUse" => HookEvent::PostToolUse { call: raw.call(), failed: false },
             "PostToolUseFailure" => HookEvent::PostToolUse { call: raw.call(), failed: true },
             "Stop" => HookEvent::Stop {
+                prompt_id: raw.take("prompt_id"),
                 last_message: raw.take("last_assistant_message"),
                 background: raw
                     .take::<Vec<Value>>("background_tasks")
@@ -302,7 +305,7 @@ mod tests {
     fn an_unreadable_payload_still_names_its_event() {
         assert_eq!(
             HookCall::read("Stop", json!([1])).event,
-            HookEvent::Stop { last_message: None, background: vec![] }
+            HookEvent::Stop { prompt_id: None, last_message: None, background: vec![] }
         );
     }
 
@@ -314,7 +317,10 @@ mod tests {
             json!({"session_id":id,"last_assistant_message":"done","background_tasks":null,"prompt":7}),
         );
         assert_eq!(call.conversation_id, id.parse().ok());
-        assert_eq!(call.event, HookEvent::Stop { last_message: Some("done".into()), background: vec![] });
+        assert_eq!(
+            call.event,
+            HookEvent::Stop { prompt_id: None, last_message: Some("done".into()), background: vec![] }
+        );
     }
 
     #[test]
@@ -323,6 +329,9 @@ mod tests {
             "Stop",
             json!({"background_tasks":[{"type":"shell","status":"running"},{"type":"subagent","status":"completed"}]}),
         );
-        assert_eq!(call.event, HookEvent::Stop { last_message: None, background: vec!["shell".into()] });
+        assert_eq!(
+            call.event,
+            HookEvent::Stop { prompt_id: None, last_message: None, background: vec!["shell".into()] }
+        );
     }
 }

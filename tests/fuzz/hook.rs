@@ -39,7 +39,7 @@ pub fn check(bytes: &[u8]) {
         HookEvent::PreToolUse(call) | HookEvent::PostToolUse { call, .. } => {
             assert_eq!(call.tool_use_id, text("tool_use_id"), "the call");
         }
-        HookEvent::Stop { last_message, background } => {
+        HookEvent::Stop { last_message, background, .. } => {
             assert_eq!(last_message, text("last_assistant_message"), "the reply");
             let tasks = payload["background_tasks"].as_array().map_or(0, Vec::len);
             assert!(background.len() <= tasks, "more background work than was told");

@@ -375,6 +375,8 @@ impl Actor {
     /// A while after a turn's end, or after a prompt that stayed queued: what does the live file say now?
     pub(super) fn recheck_live(&mut self) {
         self.read_files();
+        // What the box shows counts, and nothing may have depended on it since the prompt stood there.
+        self.read_screen();
         let Some(live) = self.live.clone() else { return };
         let now = Timestamp::now();
         let word = self.status.current().word();

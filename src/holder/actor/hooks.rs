@@ -83,7 +83,10 @@ impl Actor {
             }
             HookEvent::UserPromptSubmit { prompt, prompt_id } => self.on_prompt(now, &prompt, prompt_id),
             HookEvent::PostToolUse { call, failed } => self.on_tool(now, &call, failed, agent.is_some()),
-            HookEvent::Stop { last_message, background } => self.on_stop(now, last_message, background),
+            HookEvent::Stop { prompt_id, .. } if self.was_over(prompt_id.as_deref()) => {
+                self.note(Source::Hook, now, "hook Stop, of a turn that was over before", Some(false));
+            }
+            HookEvent::Stop { last_message, background, .. } => self.on_stop(now, last_message, background),
             HookEvent::StopFailure { kind, message } => self.on_failure(now, kind, message),
             HookEvent::Notification { kind, message } => {
                 self.note(Source::Hook, now, format!("hook Notification: {kind}: {message}"), None);
@@ -124,6 +127,7 @@ impl Actor {
         }
         self.signal(Source::Hook, now, &Signal::TurnStarted, "hook UserPromptSubmit");
         self.turn_runs = true;
+        self.prompt_id.clone_from(&prompt_id);
         self.interrupted = false;
         if let Some(id) = self.conversation.prompt_told(text, prompt_id, now) {
             self.announce_message(id);
@@ -148,6 +152,13 @@ impl Actor {
             && prompt_id.is_some_and(|id| self.conversation.knows_prompt(id))
             && self.receipts.open_like(same, now).is_none()
             && self.receipts.enqueued_like(same, now).is_none()
+    }
+
+    /// Whether the turn of this prompt ended, as something else than its hook told, before the turn that runs now. On a
+    /// busy machine a hook's process takes seconds to start.
+    fn was_over(&self, prompt_id: Option<&str>) -> bool {
+        let over = self.over_unsaid.as_deref();
+        prompt_id.is_some() && over == prompt_id && self.prompt_id.as_deref() != prompt_id
     }
 
     /// A tool ended: a sign of life, and the end of its ask.
@@ -246,6 +257,9 @@ impl Actor {
             self.note(source, at, format!("{what}; the next prompt is on its way"), Some(false));
             self.timers.set(Timer::Live, STILL_BUSY);
         } else {
+            if source != Source::Hook {
+                self.over_unsaid.clone_from(&self.prompt_id);
+            }
             self.signal(source, at, &Signal::TurnEnded, what);
         }
     }

@@ -128,6 +128,10 @@ pub(in crate::holder) struct Actor {
     held_stop: Option<hooks::HeldStop>,
     /// Whether a turn that a hook told has not been told to end.
     turn_runs: bool,
+    /// Claude Code's id for the prompt that a hook told last.
+    prompt_id: Option<String>,
+    /// That for the last one whose turn was over before a hook told its end.
+    over_unsaid: Option<String>,
     /// Whether the transcript tells that the running turn was interrupted.
     interrupted: bool,
     /// When a hook last told the end of a turn.
@@ -198,6 +202,8 @@ impl Actor {
             active_at: now,
             held_stop: None,
             turn_runs: false,
+            prompt_id: None,
+            over_unsaid: None,
             interrupted: false,
             stopped_at: None,
             answer_receipts: calls::AnswerReceipts::new(),

@@ -11,6 +11,7 @@ mod page;
 mod recount;
 mod tail;
 mod talk;
+mod told;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasher as _, RandomState};
@@ -21,8 +22,8 @@ use fill::Fill;
 use index::{Entry, Index, Place};
 use tail::Tail;
 use talk::Talk;
+use told::{Told, says};
 
-use crate::claude::prompt::unwrapped;
 use crate::claude::transcript::{Fact, Line, Piece};
 use crate::domain::{
     ContentType, ConversationId, LastMessage, MessagePage, MessageQuery, Role, TalkStats, Timestamp,
@@ -33,9 +34,6 @@ pub use recount::recount;
 
 /// How long a line may wait for the line it follows, in milliseconds. Claude Code writes in batches every 100 ms.
 const PARENT_WAIT_MS: u64 = 400;
-
-/// How many earlier replies are remembered for lines that come late.
-const EARLIER_KEPT: usize = 4;
 
 /// What reading on brought.
 #[derive(Debug, Default)]
@@ -76,16 +74,6 @@ pub(super) struct Conversation {
     talk: Talk,
     /// Whether it was told that the context window fills up.
     fill: Fill,
-}
-
-/// A message that a hook told before the file had it.
-#[derive(Debug)]
-struct Told {
-    id: u64,
-    at: Timestamp,
-    text: String,
-    prompt_id: Option<String>,
-    bound: bool,
 }
 
 /// A tool call without a result in the file.
@@ -373,60 +361,6 @@ impl Conversation {
         self.results.clear();
     }
 
-    /// Whether this prompt was told, or is in the file: a hook that tells it now tells it again.
-    pub(super) fn knows_prompt(&self, prompt_id: &str) -> bool {
-        self.bound_prompts.contains(prompt_id)
-            || self.prompts.iter().any(|told| told.prompt_id.as_deref() == Some(prompt_id))
-    }
-
-    /// A hook told a prompt. Returns its message's id.
-    pub(super) fn prompt_told(
-        &mut self,
-        text: &str,
-        prompt_id: Option<String>,
-        at: Timestamp,
-    ) -> Option<u64> {
-        if let Some(reply) = self.reply.take() {
-            self.earlier.push_back(reply);
-            if self.earlier.len() > EARLIER_KEPT {
-                self.earlier.pop_front();
-            }
-        }
-        let known = prompt_id.as_deref().is_some_and(|id| self.knows_prompt(id));
-        if known || text.trim_start().starts_with("<task-notification>") {
-            return None;
-        }
-        let text = unwrapped(text);
-        let piece = Piece::prompt(text.clone().into_owned(), prompt_id.clone());
-        self.talk.message(piece.role, piece.content_type, None, false);
-        let id = self.index.push(Entry::of(&piece, None, at, Place::Told(text.clone().into_owned())));
-        self.index.flush();
-        if self.tail.is_some() && text.starts_with('/') {
-            self.awaited_command = Some(id);
-        }
-        self.prompts.push(Told { id, at, text: text.into_owned(), prompt_id, bound: false });
-        Some(id)
-    }
-
-    /// Whether Claude said this lately.
-    pub(super) fn has_said(&self, text: &str) -> bool {
-        self.index.has_reply(text)
-    }
-
-    /// A hook told the turn's last words. Returns their message's id if the file does not have them yet.
-    pub(super) fn reply_told(&mut self, text: &str, failed: bool, at: Timestamp) -> Option<u64> {
-        if text.trim().is_empty() || self.index.last_reply_is(text) {
-            return None;
-        }
-        let content_type = if failed { ContentType::Error } else { ContentType::Text };
-        let piece = Piece::new(Role::Assistant, content_type, text.to_owned());
-        self.talk.message(piece.role, content_type, None, false);
-        let id = self.index.push(Entry::of(&piece, None, at, Place::Told(text.to_owned())));
-        self.index.flush();
-        self.reply = Some(Told { id, at, text: text.to_owned(), prompt_id: None, bound: false });
-        Some(id)
-    }
-
     /// Whether Claude has the last word, and no tool call is under way.
     pub(super) fn answered(&self) -> bool {
         !self.lags() && self.index.last_text().is_some_and(|(role, _)| role == Role::Assistant)
@@ -485,14 +419,6 @@ impl Conversation {
     pub(super) fn page(&self, query: &MessageQuery) -> io::Result<MessagePage> {
         page::page(self.index.entries(), query)
     }
-}
-
-/// Whether the told words hold this piece.
-fn says(told: &Told, piece: &Piece) -> bool {
-    piece.role == Role::Assistant
-        && matches!(piece.content_type, ContentType::Text | ContentType::Error)
-        && !piece.text.trim().is_empty()
-        && told.text.contains(piece.text.trim())
 }
 
 #[cfg(test)]

@@ -184,6 +184,23 @@ fn a_reply_that_lands_after_the_next_prompt_was_told_is_no_new_message() {
 }
 
 #[test]
+fn a_reply_that_lands_after_the_next_one_was_told_is_no_new_message() {
+    let mut lab = Lab::new();
+    for (prompt, id) in [("one", "p1"), ("two", "p2")] {
+        let now = lab.now();
+        lab.conversation.prompt_told(prompt, Some(id.into()), now);
+    }
+    let now = lab.now();
+    lab.conversation.reply_told("first", false, now);
+    let written = lab.at;
+    let now = lab.now();
+    lab.conversation.reply_told("second", false, now);
+    lab.write(&[user("u", Value::Null, "one", "p1"), at(reply("r", "u", "first"), written)]);
+    lab.write(&[user("v", json!("r"), "two", "p2"), reply("s", "v", "second")]);
+    assert_eq!(lab.texts(), ["one", "two", "first", "second"]);
+}
+
+#[test]
 fn a_refused_call_is_waited_for_with_its_result() {
     let mut lab = Lab::new();
     lab.write(&[user("u", Value::Null, "hi", "p1")]);
