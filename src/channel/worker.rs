@@ -241,6 +241,7 @@ impl Worker {
 
 impl Pace {
     /// How many of `wanted` messages may go out now.
+    // Few enough to be exact, and never below none.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     fn allow(&mut self, style: Style, now: Timestamp, wanted: usize) -> usize {
         let Some((burst, each)) = style.pace else { return wanted };

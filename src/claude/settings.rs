@@ -33,7 +33,7 @@ const NOTICES: &[&str] = &[
 const DECISIONS: &[&str] = &["PermissionRequest"];
 
 /// Where a conversation begins that was not there before, the first prompt need not wait until its hook has run: that
-/// takes 20 to 60 ms (2.1.197). What comes with another source, as after `/clear`, names a conversation that
+/// takes some 30 ms (2.1.197). What comes with another source, as after `/clear`, names a conversation that
 /// everything after it belongs to, and must be told first.
 const NEW: &str = "startup";
 

@@ -232,11 +232,10 @@ impl Conversation {
         for (number, piece) in pieces.into_iter().enumerate() {
             let place =
                 Place::File { path: read.path.clone(), offset: read.offset, len: read.len, piece: number };
-            // No hook of this session told what was there before it.
-            let known = if historic { None } else { self.known(&piece, at) };
-            if let Some(id) = known {
+            // Also of what seems to be history: a line may be older than the moment at which a clock was seen set back.
+            if let Some(id) = self.known(&piece, at) {
                 self.index.bind(id, place);
-            } else if historic || !self.covered(&piece, at) {
+            } else if !self.covered(&piece, at) {
                 let tool = self.tool_of(&piece);
                 self.talk.message(piece.role, piece.content_type, tool.as_deref(), historic);
                 let id = self.index.push(Entry::of(&piece, tool, at, place));
