@@ -14,7 +14,8 @@ pub const DECISION_TIMEOUT_SECONDS: u64 = 7 * 24 * 3600;
 /// How long it lets the others run, in seconds. They take milliseconds; the limit only bounds a stuck machine.
 const NOTICE_TIMEOUT_SECONDS: u64 = 10;
 
-/// The events that only inform, beside the start. Never WorktreeCreate or WorktreeRemove: who registers those must do the work.
+/// The events that only inform, beside the start. Never WorktreeCreate or WorktreeRemove: who registers those must do
+/// the work.
 const NOTICES: &[&str] = &[
     "SessionEnd",
     "UserPromptSubmit",

@@ -476,6 +476,23 @@ mod tests {
         assert_eq!(told, [("status.permission", "Bash\ncommand: rm -rf \\u{202e}x".to_owned())]);
     }
 
+    fn asks(questions: serde_json::Value) -> Ask {
+        Ask {
+            id: AskId::mint(),
+            kind: AskKind::Question,
+            tool: Some("AskUserQuestion".into()),
+            input: Some(json!({ "questions": questions })),
+            input_hash: "h".into(),
+            title: "One?".into(),
+            options: Vec::new(),
+            opened_at: at(1),
+            via: crate::domain::AskVia::Hook,
+            agent: None,
+            tool_use_id: None,
+            resolution: None,
+        }
+    }
+
     #[rstest]
     #[case::two(&[("One?", &["a", "b"][..]), ("Two?", &["c"])], 2)]
     #[case::one(&[("One?", &["a", "b"][..])], 0)]
@@ -493,21 +510,7 @@ mod tests {
                 json!({"question": text, "options": options})
             })
             .collect();
-        let ask = Ask {
-            id: AskId::mint(),
-            kind: AskKind::Question,
-            tool: Some("AskUserQuestion".into()),
-            input: Some(json!({"questions": questions})),
-            input_hash: "h".into(),
-            title: "One?".into(),
-            options: Vec::new(),
-            opened_at: at(1),
-            via: crate::domain::AskVia::Hook,
-            agent: None,
-            tool_use_id: None,
-            resolution: None,
-        };
-        let asked = asked(&ask);
+        let asked = asked(&asks(json!(questions)));
         assert_eq!(asked.len(), told);
         assert!(asked.first().is_none_or(|first| first.options == ["a", "b"]), "{asked:?}");
     }
@@ -519,22 +522,8 @@ mod tests {
             {"question": "One?", "header": "1", "options": [option("a", "first"), option("b", "")]},
             {"question": "Two?", "header": "2", "options": []}
         ]);
-        let ask = Ask {
-            id: AskId::mint(),
-            kind: AskKind::Question,
-            tool: Some("AskUserQuestion".into()),
-            input: Some(json!({"questions": questions})),
-            input_hash: "h".into(),
-            title: "One?".into(),
-            options: Vec::new(),
-            opened_at: at(1),
-            via: crate::domain::AskVia::Hook,
-            agent: None,
-            tool_use_id: None,
-            resolution: None,
-        };
         let text = "One?\n• a: first\n• b\n\nTwo?".to_owned();
-        assert_eq!(told(EventData::AskOpened(ask)), [("status.question", text)]);
+        assert_eq!(told(EventData::AskOpened(asks(questions))), [("status.question", text)]);
     }
 
     #[test]
