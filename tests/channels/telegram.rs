@@ -15,7 +15,7 @@ use crate::support::processes::come;
 use crate::support::running::Running;
 use crate::support::server::Server;
 use crate::support::tasks::Driver;
-use crate::support::telegram::{ADA, EVE, GROUP, TOKEN, Telegram};
+use crate::support::telegram::{ADA, EVE, GROUP, Sent, TOKEN, Telegram};
 
 fn config(telegram: &Telegram, allowed: &[i64]) -> Value {
     json!({
@@ -130,6 +130,32 @@ async fn topics_and_buttons_outlive_the_server() {
     Driver::new(&lab).kill(&id).await;
     telegram.message("Session ended").await;
     assert_eq!(telegram.topics().len(), 1);
+}
+
+/// Telegram has the message, and nobody remembers that: it is sent again, and both can be tapped.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_was_cut_short_has_buttons_that_do_something() {
+    let telegram = Telegram::start().await;
+    let rules = json!([{"on": "MAKE", "steps": [
+        {"tool": {"input": {"command": "touch made"}, "creates": "made"}}, {"say": "Made."}]}]);
+    let (lab, faults) = Faults::in_lab(Lab::fake(json!({"rules": rules})).build().await);
+    let lab = telegram.in_lab(lab);
+    let first = Server::start(&lab).await;
+    let driver = Driver::new(&lab);
+    let id = driver.idle().await;
+    faults.kill_at("telegram.shown");
+    driver.send(&id, "MAKE").await.unwrap();
+    assert_eq!(faults.killed("telegram.shown").await, first.pid);
+    let _second = Server::start(&lab).await;
+    let asked = telegram.message_that("an ask", |sent| !sent.buttons.is_empty()).await;
+    let again = |sent: &Sent| sent.id != asked.id && !sent.buttons.is_empty();
+    let again = telegram.message_that("the ask again", again).await;
+    assert_eq!(again.buttons, asked.buttons);
+    assert_eq!(telegram.tap(ADA, &asked, "Approve").await, "Done: approved by telegram:11.");
+    telegram.message("Made.").await;
+    assert_eq!(telegram.tap(ADA, &again, "Reject").await, "Already approved by telegram:11.");
+    assert_eq!(lab.resolved_asks().len(), 1);
+    driver.kill(&id).await;
 }
 
 /// The tap is not confirmed to Telegram, so that it comes again.

@@ -35,6 +35,7 @@ pub(super) struct Update {
 /// A message. What is not listed is not looked at.
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct Message {
+    pub(super) message_id: i64,
     pub(super) message_thread_id: Option<i64>,
     #[serde(default)]
     pub(super) is_topic_message: bool,

@@ -6,7 +6,7 @@ use super::{LONGEST, NAME, TelegramChannel};
 use crate::channel::SendError;
 use crate::channel::text::{line, split};
 use crate::domain::{
-    Answer, AskKind, ErrorCode, Notice, OpError, OpenAsk, Remember, Resolution, SettledAsk, how,
+    Answer, AskId, AskKind, ErrorCode, Notice, OpError, OpenAsk, Remember, Resolution, SettledAsk, how,
 };
 use crate::fault;
 use crate::store::{ChatAsk, ChatButton};
@@ -71,33 +71,19 @@ impl TelegramChannel {
         for piece in pieces {
             self.say(&notice.session, &piece).await?;
         }
-        let mut kept = Vec::new();
-        let rows: Vec<Vec<Button>> = choices(open)
-            .into_iter()
-            .map(|row| {
-                row.into_iter()
-                    .map(|(text, choice)| {
-                        let token = uuid::Uuid::new_v4().simple().to_string();
-                        kept.push(ChatButton { token: token.clone(), choice });
-                        (text, token)
-                    })
-                    .collect()
-            })
-            .collect();
-        // Of several questions the first is shown, and the others as it goes on.
-        let (text, rows) = match questions::steps(kept.iter().map(|button| (button.clone(), false))) {
+        let rows = choices(open);
+        let buttons = self.buttons(notice, id, &shown, &rows).await?;
+        // Of several questions the first is shown that is not answered, and the others as it goes on.
+        let (text, rows) = match questions::steps(buttons.iter().cloned()) {
             Some(steps) => questions::page(&shown, &steps),
-            None => (shown.clone(), rows),
+            None => {
+                let mut tokens = buttons.into_iter().map(|(button, _)| button.token);
+                let row = |row: Vec<(String, Answer)>| {
+                    row.into_iter().zip(tokens.by_ref()).map(|((text, _), token)| (text, token)).collect()
+                };
+                (shown, rows.into_iter().map(row).collect::<Vec<Vec<Button>>>())
+            }
         };
-        let ask = ChatAsk {
-            ask: id,
-            session: notice.session.id,
-            message: None,
-            shown: shown.clone(),
-            settled: None,
-        };
-        let now = self.clock.now();
-        self.db(move |store| store.show_ask(NAME, &ask, &kept, now)).await?;
         let topic = self.topic(&notice.session).await?;
         let message = match self.api.send(self.group, Some(topic), &text, &rows).await {
             Err(error) if topic_is_gone(&error) => {
@@ -107,7 +93,40 @@ impl TelegramChannel {
             }
             other => other?,
         };
+        fault::point("telegram.shown");
         self.db(move |store| store.set_ask_message(NAME, id, message)).await
+    }
+
+    /// The buttons of an ask, and which of them were taken. Those of a message that was cut short are used again: it
+    /// may stand in the chat all the same, and somebody may tap there.
+    async fn buttons(
+        &self,
+        notice: &Notice,
+        id: AskId,
+        shown: &str,
+        rows: &[Vec<(String, Answer)>],
+    ) -> Result<Vec<(ChatButton, bool)>, SendError> {
+        let known = self.db(move |store| store.chat_buttons(NAME, id)).await?;
+        let wanted = rows.iter().flatten().map(|(_, choice)| choice);
+        if !known.is_empty() && wanted.clone().eq(known.iter().map(|(button, _)| &button.choice)) {
+            return Ok(known);
+        }
+        let new: Vec<_> = wanted
+            .map(|choice| ChatButton {
+                token: uuid::Uuid::new_v4().simple().to_string(),
+                choice: choice.clone(),
+            })
+            .collect();
+        let ask = ChatAsk {
+            ask: id,
+            session: notice.session.id,
+            message: None,
+            shown: shown.to_owned(),
+            settled: None,
+        };
+        let (kept, now) = (new.clone(), self.clock.now());
+        self.db(move |store| store.show_ask(NAME, &ask, &kept, now)).await?;
+        Ok(new.into_iter().map(|button| (button, false)).collect())
     }
 
     /// Tells at the ask itself who settled it, and takes its buttons away. One that was never shown is passed over.
@@ -135,7 +154,8 @@ impl TelegramChannel {
                 if here { self.how_to_be_allowed(user) } else { "This is not the right group.".into() };
             return self.api.answer_tap(&tap.id, &text).await;
         }
-        let text = match self.answer(user, tap.data.clone().unwrap_or_default()).await {
+        let message = tap.message.as_ref().map(|message| message.message_id);
+        let text = match self.answer(user, message, tap.data.clone().unwrap_or_default()).await {
             Ok(text) => text,
             Err(error) => format!("That did not work: {error}"),
         };
@@ -143,12 +163,18 @@ impl TelegramChannel {
     }
 
     /// Gives the answer that a button stands for, once.
-    async fn answer(&self, user: i64, token: String) -> Result<String, SendError> {
+    async fn answer(&self, user: i64, message: Option<i64>, token: String) -> Result<String, SendError> {
         let looked_up = token.clone();
-        let Some((ask, choice)) = self.db(move |store| store.chat_button(NAME, &looked_up)).await? else {
+        let Some((mut ask, choice)) = self.db(move |store| store.chat_button(NAME, &looked_up)).await? else {
             self.refused(user, "a button that is not ours").await;
             return Ok("This button is not known any more.".into());
         };
+        // The message was cut short after it was sent: where somebody taps, it stands.
+        if let (None, Some(message)) = (ask.message, message) {
+            let id = ask.ask;
+            self.db(move |store| store.set_ask_message(NAME, id, message)).await?;
+            ask.message = Some(message);
+        }
         if let Some(settled) = ask.settled {
             return Ok(format!("Already {settled}."));
         }
