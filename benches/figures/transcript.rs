@@ -3,12 +3,19 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use http_body_util::{BodyExt as _, Empty};
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 
 use super::bench::{call, lab};
 use super::idle::{kill, sessions};
 use super::process::{Used, mb};
 use super::support::Lab;
+use super::support::http::HttpServer;
 use super::support::outside::McpClient;
 use super::support::processes::{come, holders};
 use super::table::{Samples, Table, Target, Unit, one};
@@ -72,6 +79,7 @@ fn write(lab: &Lab) -> PathBuf {
 
 pub async fn measure(table: &mut Table) {
     long(table).await;
+    by_cursor(table).await;
     lists(table).await;
 }
 
@@ -173,6 +181,58 @@ async fn long(table: &mut Table) {
     }
     table.add("50 MB transcript, session ended: first page", Unit::Ms, Target::Under(150.0), first);
     table.add("50 MB transcript, session ended: later pages", Unit::Ms, Target::Under(1.0), later);
+}
+
+/// The same over HTTP, on one connection that is kept.
+async fn by_cursor(table: &mut Table) {
+    let lab = lab(Lab::fake(json!({}))).await;
+    write(&lab);
+    let server = HttpServer::start(&lab).await;
+    let stream = TcpStream::connect(server.addr).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let mut get = async |path: String| {
+        let request = Request::get(path).header("host", server.addr.to_string());
+        let start = Instant::now();
+        let answer = sender.send_request(request.body(Empty::<Bytes>::new()).unwrap()).await.unwrap();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        let taken = start.elapsed();
+        (serde_json::from_slice::<Value>(&body).unwrap(), taken)
+    };
+    let body = json!({"workDir": lab.work_dir(), "resumeSessionId": CONVERSATION, "reuse": false});
+    let created = server.post("/v1/sessions", body).await.is(201);
+    let id = created["id"].as_str().unwrap();
+    let path = format!("/v1/sessions/{id}/transcript/cursor?limit=50");
+    let (start, mut slowest) = (Instant::now(), Duration::ZERO);
+    loop {
+        let (read, taken) = get(path.clone()).await;
+        slowest = slowest.max(taken);
+        if read["messages"].as_array().is_some_and(|messages| messages.len() == 50) {
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "{read}");
+    }
+    server.until(id, "idle").await;
+    let (read, _) = get(path.clone()).await;
+    let mut oldest = read["oldest_id"].as_u64().unwrap();
+    let mut later = Samples::default();
+    for _ in 0..100 {
+        let (read, taken) = get(format!("{path}&before_id={oldest}")).await;
+        assert_eq!(read["messages"].as_array().unwrap().len(), 50);
+        oldest = read["oldest_id"].as_u64().unwrap();
+        later.add(taken);
+    }
+    let name = "50 MB transcript over HTTP, by cursor";
+    let slowest = one(slowest.as_secs_f64() * 1000.0);
+    table.add(
+        &format!("{name}: the slowest call until the first page"),
+        Unit::Ms,
+        Target::Under(150.0),
+        slowest,
+    );
+    table.add(&format!("{name}: later pages"), Unit::Ms, Target::Under(1.0), later);
+    server.call("DELETE", &format!("/v1/sessions/{id}"), None).await.is(200);
 }
 
 /// Whether a holder's command line names this session.

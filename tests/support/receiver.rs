@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -55,6 +56,8 @@ impl Say {
 
 #[derive(Default)]
 struct Inside {
+    /// Only how much came is remembered.
+    counts: AtomicBool,
     got: Mutex<Vec<Got>>,
     next: Mutex<VecDeque<Say>>,
     always: Mutex<Option<Say>>,
@@ -134,14 +137,16 @@ impl Listener for TlsListener {
 }
 
 async fn take(State(inside): State<Arc<Inside>>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
-    let headers = headers
-        .iter()
-        .map(|(name, value)| {
-            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-        })
-        .collect();
-    let body = String::from_utf8(body.to_vec()).unwrap();
-    inside.got.lock().unwrap().push(Got { path: uri.path().into(), headers, body });
+    if !inside.counts.load(Ordering::Relaxed) {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| {
+                (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+            })
+            .collect();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        inside.got.lock().unwrap().push(Got { path: uri.path().into(), headers, body });
+    }
     inside.count.send_modify(|count| *count += 1);
     let next = inside.next.lock().unwrap().pop_front();
     let say = next.or_else(|| inside.always.lock().unwrap().clone()).unwrap_or(Say::status(200));
@@ -170,6 +175,11 @@ impl Receiver {
         let acceptor = TlsAcceptor::from(authority.config.clone());
         let listener = TlsListener { tcp, acceptor, inside: inside.clone() };
         Self { port, inside, task: tokio::spawn(async move { axum::serve(listener, app).await.unwrap() }) }
+    }
+
+    /// Remembers from now on how much comes, and nothing of it.
+    pub fn only_count(&self) {
+        self.inside.counts.store(true, Ordering::Relaxed);
     }
 
     /// Answers so from now on, after what is to be said next.
