@@ -1,4 +1,4 @@
-//! A thousand events a second for a minute into three channels, one of them dead.
+//! A thousand events a second into three channels, one of them dead.
 
 use std::time::{Duration, Instant};
 
@@ -16,8 +16,8 @@ const SESSIONS: usize = 20;
 /// How many of their events are stored at once, as the steward gathers them for 50 ms.
 const BATCH: usize = 50;
 
-/// How long it goes on.
-const LASTS: Duration = Duration::from_secs(60);
+/// How long what came late is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The processor time of this process so far: receivers, events and channels.
 fn used() -> Duration {
@@ -30,7 +30,8 @@ fn own() -> f64 {
     mb(Used::of(std::process::id().cast_signed()).own)
 }
 
-pub async fn measure() {
+pub async fn measure(minutes: u64) {
+    let lasts = Duration::from_secs(minutes * 60);
     let (one, two) = (Receiver::plain().await, Receiver::plain().await);
     one.only_count();
     two.only_count();
@@ -52,7 +53,7 @@ pub async fn measure() {
     let (start, cpu, before) = (Instant::now(), used(), own());
     let mut memory = Vec::new();
     let (mut told, mut most_pending, mut most_behind, mut unfair) = (0, [0; 3], [0; 3], 0);
-    while start.elapsed() < LASTS {
+    while start.elapsed() < lasts {
         ticks.tick().await;
         running.happens(&sessions[told / BATCH % SESSIONS], (0..BATCH).map(|_| says()).collect());
         told += BATCH;
@@ -70,7 +71,7 @@ pub async fn measure() {
     }
     let (took, busy) = (start.elapsed(), used() - cpu);
     let caught_up = Instant::now();
-    while [&one, &two].iter().any(|receiver| receiver.count() < told) && caught_up.elapsed() < LASTS {
+    while [&one, &two].iter().any(|receiver| receiver.count() < told) && caught_up.elapsed() < PATIENCE {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let kept = running.store.outbox(Some(&names[0]), None, usize::MAX >> 1).unwrap().len();

@@ -5,7 +5,7 @@
 //! cargo bench --bench figures                       # all topics but the last two, some ten minutes
 //! cargo bench --bench figures -- start prompts      # these topics only
 //! cargo bench --bench figures -- soak --sessions 200 --minutes 10
-//! cargo bench --bench figures -- channels           # a minute of many events; prints its own lines
+//! cargo bench --bench figures -- channels           # a minute of many events, or --minutes; prints its own lines
 //! ```
 //!
 //! Run by hand, never as a test: what it tells depends on the machine and on what else runs there, so whatever is
@@ -57,6 +57,7 @@ const TOPICS: &[&str] =
 async fn main() {
     let mut topics = Vec::new();
     let mut soak = soak::Size::default();
+    let mut minutes = None;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut number = || arguments.next().and_then(|text| text.parse().ok()).expect("a number");
@@ -64,11 +65,12 @@ async fn main() {
             // What cargo adds.
             "--bench" => {}
             "--sessions" => soak.sessions = number(),
-            "--minutes" => soak.minutes = number() as u64,
+            "--minutes" => minutes = Some(number() as u64),
             name if ["soak", "channels"].contains(&name) || TOPICS.contains(&name) => topics.push(argument),
             other => panic!("`{other}` is none of soak, channels, {}", TOPICS.join(", ")),
         }
     }
+    soak.minutes = minutes.unwrap_or(soak.minutes);
     if topics.is_empty() {
         topics = TOPICS.iter().map(|&name| name.to_owned()).collect();
     }
@@ -89,7 +91,7 @@ async fn main() {
             "streams" => streams::measure(&mut table).await,
             "http" => http::measure(&mut table).await,
             "flood" => flood::measure(&mut table).await,
-            "channels" => channels::measure().await,
+            "channels" => channels::measure(minutes.unwrap_or(1)).await,
             _ => soak::measure(&mut table, soak).await,
         }
     }

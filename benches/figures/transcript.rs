@@ -194,6 +194,7 @@ async fn by_cursor(table: &mut Table) {
     tokio::spawn(connection);
     let mut get = async |path: String| {
         let request = Request::get(path).header("host", server.addr.to_string());
+        sender.ready().await.unwrap();
         let start = Instant::now();
         let answer = sender.send_request(request.body(Empty::<Bytes>::new()).unwrap()).await.unwrap();
         let body = answer.into_body().collect().await.unwrap().to_bytes();
