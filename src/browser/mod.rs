@@ -8,6 +8,7 @@
 mod devtools;
 mod proxy;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -132,17 +133,22 @@ impl Browser {
             .prefix("aegis-browser-")
             .tempdir()
             .map_err(|error| failed(error.to_string()))?;
-        let (mut child, devtools) = start(program, &proxy, profile.path()).map_err(failed)?;
-        let taken = tokio::time::timeout(WITHIN, picture(devtools, shot)).await;
+        let (mut child, mut devtools) = start(program, profile.path()).map_err(failed)?;
+        let taken = tokio::time::timeout(WITHIN, picture(&mut devtools, proxy.addr, shot)).await;
         // Gone with all of its helpers, which end when it does; then nobody writes into the profile any more.
         let _ = child.kill().await;
         match taken {
             Err(_) => Err(ShotError::TooLong),
             // What the browser says of a connection that the proxy refused says less.
-            Ok(Err(ShotError::NotLoaded(said))) => match proxy.refused() {
-                Some(why) => Err(ShotError::Refused(why)),
-                None => Err(ShotError::NotLoaded(said)),
-            },
+            Ok(Err(ShotError::NotLoaded(said))) => {
+                // Only of the page's own: the browser asks for things of its own too.
+                let asked = devtools.document().and_then(|url| Url::parse(url).ok());
+                let host = asked.as_ref().and_then(Url::host).map(|host| host.to_string());
+                Err(match host.and_then(|host| proxy.refused(&host)) {
+                    Some(why) => ShotError::Refused(why),
+                    None => ShotError::NotLoaded(said),
+                })
+            }
             Ok(other) => other,
         }
     }
@@ -154,7 +160,7 @@ fn is_program(path: &Path) -> bool {
 }
 
 /// Starts the browser with its two pipes.
-fn start(program: &Path, proxy: &Proxy, profile: &Path) -> Result<(tokio::process::Child, Devtools), String> {
+fn start(program: &Path, profile: &Path) -> Result<(tokio::process::Child, Devtools), String> {
     let failed = |error: std::io::Error| error.to_string();
     let (theirs_in, ours_out) = std::io::pipe().map_err(failed)?;
     let (ours_in, theirs_out) = std::io::pipe().map_err(failed)?;
@@ -170,9 +176,10 @@ fn start(program: &Path, proxy: &Proxy, profile: &Path) -> Result<(tokio::proces
         ])
         .args(["--disable-background-networking", "--disable-component-update", "--disable-breakpad"])
         .args(["--force-color-profile=srgb", "--mute-audio", "--password-store=basic"])
-        // Nothing goes past the proxy: not this machine, no look-up, no datagram.
-        .arg(format!("--proxy-server=http://{}", proxy.addr))
-        .args(["--proxy-bypass-list=<-loopback>", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"])
+        // What the browser wants for itself goes nowhere; the page has a proxy of its own. Nothing goes past these: not
+        // this machine, no look-up, no datagram.
+        .args(["--proxy-server=http://nowhere.invalid:1", "--proxy-bypass-list=<-loopback>"])
+        .arg("--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
         .arg("--force-webrtc-ip-handling-policy=disable_non_proxied_udp")
         .arg(format!("--user-data-dir={}", profile.display()));
     if rustix::process::geteuid().is_root() {
@@ -192,14 +199,20 @@ fn start(program: &Path, proxy: &Proxy, profile: &Path) -> Result<(tokio::proces
     Ok((child, Devtools::new(ours_in, ours_out).map_err(failed)?))
 }
 
-async fn picture(mut devtools: Devtools, shot: &Shot) -> Result<Picture, ShotError> {
-    let page = devtools.call("Target.createTarget", json!({ "url": "about:blank" })).await?;
+async fn picture(devtools: &mut Devtools, proxy: SocketAddr, shot: &Shot) -> Result<Picture, ShotError> {
+    let server = format!("http://{proxy}");
+    let context = json!({ "proxyServer": server, "proxyBypassList": "<-loopback>" });
+    let context = devtools.call("Target.createBrowserContext", context).await?;
+    let target = json!({ "url": "about:blank", "browserContextId": context["browserContextId"] });
+    let page = devtools.call("Target.createTarget", target).await?;
     let attach = json!({ "targetId": page["targetId"], "flatten": true });
     let attached = devtools.call("Target.attachToTarget", attach).await?;
-    devtools.enter(attached["sessionId"].as_str().unwrap_or_default());
+    let page = page["targetId"].as_str().unwrap_or_default();
+    devtools.enter(attached["sessionId"].as_str().unwrap_or_default(), page);
     let size = json!({ "width": shot.width, "height": shot.height, "deviceScaleFactor": 1, "mobile": false });
     devtools.call("Emulation.setDeviceMetricsOverride", size).await?;
     devtools.call("Page.enable", json!({})).await?;
+    devtools.call("Network.enable", json!({})).await?;
     let going = devtools.call("Page.navigate", json!({ "url": shot.url.as_str() })).await?;
     if let Some(error) = going["errorText"].as_str() {
         return Err(ShotError::NotLoaded(error.to_owned()));

@@ -110,6 +110,17 @@ pub struct SessionSpec {
     pub created_at: Timestamp,
 }
 
+impl SessionSpec {
+    /// The directory that Claude works in: that of the worktree, if it has one.
+    #[must_use]
+    pub fn directory(&self) -> PathBuf {
+        match &self.worktree {
+            Some(name) => self.work_dir.join(".claude/worktrees").join(name),
+            None => self.work_dir.clone(),
+        }
+    }
+}
+
 /// The newest thing said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

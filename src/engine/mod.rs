@@ -40,6 +40,7 @@ mod templates;
 pub(crate) mod testing;
 mod turn;
 mod types;
+mod verify;
 mod wait;
 
 use std::collections::{BTreeMap, HashMap};
@@ -69,6 +70,7 @@ pub use types::{
     AttachInput, Attachment, ClaudeProgram, Created, Detail, EngineHealth, ListQuery, NewSession, WaitQuery,
     WaitResult, Woken,
 };
+pub use verify::{Verification, VerificationStep};
 
 /// What an engine is built from.
 pub struct Parts {

@@ -14,10 +14,19 @@ impl Engine {
     /// As for every call that names a session; `holder_unreachable`.
     pub async fn policy(&self, reference: &str) -> Result<Vec<PolicyRule>, OpError> {
         let row = self.row(reference).await?;
-        match self.ask_policy(&row, None, "").await {
+        Ok(self.own(self.policy_in_force(&row).await?))
+    }
+
+    /// All rules that decide on a session's calls: its own and those of the configuration.
+    ///
+    /// # Errors
+    ///
+    /// `holder_unreachable`.
+    pub(super) async fn policy_in_force(&self, row: &SessionRow) -> Result<Policy, OpError> {
+        match self.ask_policy(row, None, "").await {
             // What it was created with: the holder is gone, or as old as rules that nobody could change.
             Err(error) if matches!(error.code, ErrorCode::SessionEnded | ErrorCode::Unsupported) => {
-                Ok(self.own(row.spec.policy))
+                Ok(row.spec.policy.clone())
             }
             told => told,
         }
@@ -40,22 +49,18 @@ impl Engine {
             OpError::new(ErrorCode::InvalidArgument, format!("the rules are refused: {what}"))
         })?;
         let row = self.row_of(id).await?;
-        self.ask_policy(&row, Some(policy), by).await.map_err(|error| match error.code {
+        let set = self.ask_policy(&row, Some(policy), by).await.map_err(|error| match error.code {
             ErrorCode::Unsupported => {
                 error.hint("create a session with these rules; resumeSessionId takes the conversation along")
             }
             _ => error,
-        })
+        });
+        Ok(self.own(set?))
     }
 
-    async fn ask_policy(
-        &self,
-        row: &SessionRow,
-        rules: Option<Policy>,
-        by: &str,
-    ) -> Result<Vec<PolicyRule>, OpError> {
+    async fn ask_policy(&self, row: &SessionRow, rules: Option<Policy>, by: &str) -> Result<Policy, OpError> {
         let request = Request::Policy { rules, by: by.to_owned() };
-        Ok(self.own(self.ask(row, request, ANSWERS_WITHIN).await?))
+        self.ask(row, request, ANSWERS_WITHIN).await
     }
 
     /// The rules without those of the configuration.

@@ -50,7 +50,7 @@ impl Engine {
 }
 
 /// Reads a text file, no more than [`LONGEST`] of it, and nothing that could make the reader wait.
-fn read(path: &Path) -> Option<String> {
+pub(super) fn read(path: &Path) -> Option<String> {
     if !fs::metadata(path).ok()?.is_file() {
         return None;
     }

@@ -294,6 +294,7 @@ pub const OPS: &[Op] = &[
         not_to_oneself: false,
         doors: CLI_HTTP,
     },
+    Op { name: "verify_session", verb: None, read_only: false, not_to_oneself: false, doors: HTTP },
     Op { name: "screenshot", verb: None, read_only: true, not_to_oneself: false, doors: HTTP },
     Op { name: "spawn_session", verb: None, read_only: false, not_to_oneself: false, doors: HTTP },
     Op { name: "fork_session", verb: None, read_only: false, not_to_oneself: false, doors: HTTP },

@@ -26,6 +26,7 @@ mod session;
 mod stats;
 mod swarm;
 mod template;
+mod verify;
 mod watch;
 
 use std::sync::Arc;
@@ -40,7 +41,7 @@ use crate::engine::Engine;
 pub use crate::channel::AlertStats;
 pub use crate::engine::{
     AttachInput, Attachment, Fed, Feed, Mark, Newcomer, News, NewsReader, Place, Project, Replay, Repository,
-    Roster,
+    Roster, Verification, VerificationStep,
 };
 pub use ask::{ApprovePermission, RejectPermission};
 pub use audit::{AuditPage, AuditQuery, ExportAudit, GetAudit, VerifyAudit};

@@ -202,9 +202,9 @@ async fn tasks_are_advised_on_and_sums_add_up() {
         server.get(path).await.is(200);
     }
     server.get(&format!("/v1/usage/sessions/{id}")).await.is(200);
+    let absent = server.call("POST", &format!("/v1/sessions/{id}/discover-commands"), None).await.is(501);
+    assert_eq!(absent["reason"], "not_offered");
     for verb in ["verify", "discover-commands"] {
-        let absent = server.call("POST", &format!("/v1/sessions/{id}/{verb}"), None).await.is(501);
-        assert_eq!(absent["reason"], "not_offered");
         let nobody = format!("/v1/sessions/00000000-0000-4000-8000-000000000000/{verb}");
         server.call("POST", &nobody, None).await.is(404);
     }

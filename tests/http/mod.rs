@@ -21,3 +21,4 @@ mod standing;
 mod streams;
 mod terminal;
 mod totals;
+mod verify;

@@ -54,6 +54,7 @@ async fn a_key_neither_sees_nor_touches_what_another_started() {
         ("POST", "/fork", None),
         ("PUT", "/permissions", Some(json!([]))),
         ("POST", "/screenshot", Some(json!({"url": "http://127.0.0.1:1/"}))),
+        ("POST", "/verify", None),
         ("GET", "/read", None),
         ("GET", "/transcript", None),
         ("GET", "/transcript/cursor", None),

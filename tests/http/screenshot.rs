@@ -1,6 +1,6 @@
 //! Pictures of pages, and where they may not lead, with a real Chromium and a site of the laboratory's own.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -114,11 +114,15 @@ async fn a_redirect_is_held_to_the_same_rule() {
 }
 
 /// Answers look-ups of whatever name one after the other, the last one for ever.
-struct Answers(Mutex<VecDeque<IpAddr>>);
+struct Answers {
+    answers: Mutex<VecDeque<IpAddr>>,
+    names: Mutex<BTreeSet<String>>,
+}
 
 impl Lookup for Answers {
-    fn lookup(&self, _: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
-        let mut answers = self.0.lock().unwrap();
+    fn lookup(&self, name: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
+        self.names.lock().unwrap().insert(name);
+        let mut answers = self.answers.lock().unwrap();
         let one = if answers.len() > 1 { answers.pop_front().unwrap() } else { answers[0] };
         Box::pin(async move { Ok(vec![one]) })
     }
@@ -127,9 +131,10 @@ impl Lookup for Answers {
 /// Takes a picture of the site under a name that leads to these addresses, one at each look-up.
 async fn taken_by_name(site: &Site, answers: &[&str], reach: Reach) -> Result<ScreenshotTaken, OpError> {
     let lab = Lab::fake(json!({})).build().await;
-    let answers = Answers(Mutex::new(answers.iter().map(|address| address.parse().unwrap()).collect()));
+    let answers = Mutex::new(answers.iter().map(|address| address.parse().unwrap()).collect());
+    let answers = Arc::new(Answers { answers, names: Mutex::default() });
     let search = lab.env["PATH"].to_str().unwrap();
-    let browser = Browser::new(None, search, reach).with_lookup(Arc::new(answers));
+    let browser = Browser::new(None, search, reach).with_lookup(answers.clone());
     let (aegis, caller) = lab.aegis();
     let aegis = aegis.with_browser(Arc::new(browser));
     let new = CreateSession { work_dir: lab.work_dir(), ..CreateSession::default() };
@@ -137,6 +142,8 @@ async fn taken_by_name(site: &Site, answers: &[&str], reach: Reach) -> Result<Sc
     let url = format!("http://page.example:{}/", site.addr.port());
     let wanted = Screenshot { session_id: session_id.clone(), url, ..Screenshot::default() };
     let taken = aegis.screenshot(&caller, wanted).await;
+    // The browser asks for nothing of its own: no updates, no accounts.
+    assert_eq!(*answers.names.lock().unwrap(), BTreeSet::from(["page.example".to_owned()]));
     aegis.kill_session(&caller, KillSession { session_id, force: None }).await.unwrap();
     taken
 }

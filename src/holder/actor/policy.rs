@@ -79,7 +79,7 @@ impl Actor {
 
     /// What the policy says about a call. Questions and plans are for somebody, whatever the rules say.
     pub(super) fn verdict(&self, tool: &str, input: &Value) -> Option<Verdict> {
-        self.launch.spec.policy.decide(tool, input, &self.base(), real)
+        self.launch.spec.policy.decide(tool, input, &self.launch.spec.directory(), real)
     }
 
     /// What the policy says about a call of Claude's, together with what was approved for the session: that counts before
@@ -114,17 +114,8 @@ impl Actor {
     }
 
     fn sameness(&self, call: &ToolCall) -> (String, String) {
-        let Sameness { of, rule } = sameness(&call.name, &call.input, &self.base(), real);
+        let Sameness { of, rule } = sameness(&call.name, &call.input, &self.launch.spec.directory(), real);
         (hash(&call.name, &of), rule)
-    }
-
-    /// The directory that relative paths count from.
-    fn base(&self) -> PathBuf {
-        let spec = &self.launch.spec;
-        match &spec.worktree {
-            Some(name) => spec.work_dir.join(".claude/worktrees").join(name),
-            None => spec.work_dir.clone(),
-        }
     }
 
     /// Answers a permission hook if a rule decides. Returns whether it did.

@@ -23,9 +23,6 @@ pub(super) fn routes() -> Vec<Route> {
         Route::post("/v1/sessions/{id}/discover-commands", commands)
             .says("Not offered: Claude Code tells its commands on no channel but its screen.")
             .needs(Permission::Send),
-        Route::post("/v1/sessions/{id}/verify", verify)
-            .says("Not offered: a project's checks are what its owner says, not what Aegis guesses.")
-            .needs(Permission::Send),
     ]
 }
 
@@ -71,20 +68,9 @@ async fn tools() -> Json<Tools> {
 }
 
 /// Refuses what is not offered, for a session that there is.
-async fn absent(door: &HttpDoor, call: &Call, id: SessionId, what: &str, hint: &str) -> Refusal {
-    match door.aegis.find(&call.caller, &id.to_string()).await {
-        Ok(_) => Refusal::new(StatusCode::NOT_IMPLEMENTED, "not_offered", what).hint(hint),
-        Err(error) => error.into(),
-    }
-}
-
 async fn commands(State(door): State<HttpDoor>, call: Call, Id(id): Id<SessionId>) -> Reply<StatusCode> {
+    door.aegis.find(&call.caller, &id.to_string()).await?;
     let what = "the commands of a session cannot be told without typing into its terminal";
-    Err(absent(&door, &call, id, what, "POST .../command with `/help`, then GET .../pane shows them").await)
-}
-
-async fn verify(State(door): State<HttpDoor>, call: Call, Id(id): Id<SessionId>) -> Reply<StatusCode> {
-    let what = "Aegis does not guess how a project is checked";
-    let hint = "POST .../bash runs the project's own check in the session's directory and tells its output";
-    Err(absent(&door, &call, id, what, hint).await)
+    let hint = "POST .../command with `/help`, then GET .../pane shows them";
+    Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "not_offered", what).hint(hint))
 }

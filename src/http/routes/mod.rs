@@ -22,6 +22,7 @@ mod streams;
 mod surroundings;
 mod templates;
 mod totals;
+mod verify;
 
 use super::refusal::Refusal;
 use super::route::Route;
@@ -52,6 +53,7 @@ pub(super) fn all() -> Vec<Route> {
         pipelines::routes(),
         surroundings::routes(),
         totals::routes(),
+        verify::routes(),
     ]
     .concat()
 }
