@@ -10,6 +10,7 @@ use super::message::{ContentType, Role};
 use super::receipt::Receipt;
 use super::status::StatusWord;
 use super::time::Timestamp;
+use super::verification::Verification;
 
 /// What a person or program did to a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -92,6 +93,13 @@ pub enum EventData {
     ContextFilled {
         /// How much is in use, in percent.
         used_pct: u8,
+    },
+    /// The project's own checks were run in the session's directory.
+    Verified {
+        /// What came of it, without what the checks printed.
+        outcome: Verification,
+        /// Which surface asked for it.
+        by: String,
     },
     /// Somebody did something to the session.
     Action {

@@ -28,6 +28,7 @@ mod status;
 mod template;
 mod time;
 mod topic;
+mod verification;
 mod visible;
 
 pub use address::{Reach, refused};
@@ -62,4 +63,5 @@ pub use status::{
 pub use template::{FillError, SecretEnv, Template, TemplateChange, TemplateField, fill, variables};
 pub use time::Timestamp;
 pub use topic::{NoSuchTopic, Topic};
+pub use verification::{Verification, VerificationStep};
 pub use visible::{beginning, escape, hides, visible};

@@ -198,6 +198,7 @@ impl Notice {
                 vec![notice(Topic::StatusContextWarning, text, json!({"context_used_pct": used_pct}), None)]
             }
             EventData::Action { .. }
+            | EventData::Verified { .. }
             | EventData::Receipt(_)
             | EventData::Conversation { .. }
             | EventData::Gap { .. } => Vec::new(),

@@ -109,6 +109,7 @@ pub(super) fn settle(row: &SessionRow, dir: &SessionDir, writable: bool) -> io::
             }
             EventData::Launched { .. }
             | EventData::ContextFilled { .. }
+            | EventData::Verified { .. }
             | EventData::Action { .. }
             | EventData::Gap { .. } => {}
         }

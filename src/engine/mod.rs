@@ -70,7 +70,6 @@ pub use types::{
     AttachInput, Attachment, ClaudeProgram, Created, Detail, EngineHealth, ListQuery, NewSession, WaitQuery,
     WaitResult, Woken,
 };
-pub use verify::{Verification, VerificationStep};
 
 /// What an engine is built from.
 pub struct Parts {

@@ -109,6 +109,7 @@ impl Finds {
             | EventData::Conversation { .. }
             | EventData::Message { .. }
             | EventData::ContextFilled { .. }
+            | EventData::Verified { .. }
             | EventData::Action { .. } => false,
         };
         if edge {

@@ -41,7 +41,7 @@ use crate::engine::Engine;
 pub use crate::channel::AlertStats;
 pub use crate::engine::{
     AttachInput, Attachment, Fed, Feed, Mark, Newcomer, News, NewsReader, Place, Project, Replay, Repository,
-    Roster, Verification, VerificationStep,
+    Roster,
 };
 pub use ask::{ApprovePermission, RejectPermission};
 pub use audit::{AuditPage, AuditQuery, ExportAudit, GetAudit, VerifyAudit};

@@ -2,8 +2,7 @@
 
 use super::{Aegis, Caller, SessionRef};
 use crate::access::Permission;
-use crate::domain::OpError;
-use crate::engine::Verification;
+use crate::domain::{OpError, Verification};
 
 impl Aegis {
     /// Runs the checks that the project in a session's directory has of its own: types, build, tests.
@@ -15,7 +14,7 @@ impl Aegis {
         let act = self.begin(caller, "verify_session", Permission::Send).await?;
         let done = async {
             let id = act.on(self.engine.resolve_seen(&req.session_id, caller.confined()).await?);
-            self.engine.verify(id).await
+            self.engine.verify(id, &caller.surface).await
         };
         let done = done.await;
         act.end(done).await

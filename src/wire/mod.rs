@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use crate::domain::{
     Answer, AskId, ConversationId, Delivery, Ending, Epoch, Event, Evidence, MessageQuery, PermissionMode,
-    Policy, Position, Receipt, ReceiptId, Session, SessionId, WhenBusy,
+    Policy, Position, Receipt, ReceiptId, Session, SessionId, Verification, WhenBusy,
 };
 
 pub use frame::{
@@ -168,6 +168,13 @@ pub enum Request {
         /// The rules from now on; none to leave them.
         rules: Option<Policy>,
         /// Which surface asks.
+        by: String,
+    },
+    /// Journals what came of the project's own checks. Answered with nothing.
+    Verified {
+        /// What, without what they printed.
+        outcome: Verification,
+        /// Which surface asked for it.
         by: String,
     },
     /// Reads the screen. Answered with a [`Pane`].

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use aegis::domain::EventData;
 use serde_json::{Value, json};
 
 use crate::support::Lab;
@@ -73,8 +74,21 @@ async fn all_checks_of_a_project_are_run_and_each_is_told() {
     assert!(build["output"].as_str().unwrap().contains("so far"), "{bad}");
     assert_eq!(build["error"], "`npm run build` ended with exit status: 7");
     assert!(bad["totalDurationMs"].is_u64() && build["durationMs"].is_u64());
+    // All three stand in the journal, without what was printed.
+    let told: Vec<_> = lab
+        .events()
+        .into_iter()
+        .filter_map(|event| match event.data {
+            EventData::Verified { outcome, .. } => Some(outcome),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told.iter().map(|outcome| outcome.ok).collect::<Vec<_>>(), [false, true, false]);
+    assert!(told.iter().flat_map(|outcome| &outcome.steps).all(|step| step.output.is_none()));
     let id = path.split('/').nth(3).unwrap();
     server.call("DELETE", &format!("/v1/sessions/{id}"), None).await.is(200);
+    // The project is still there.
+    server.call("POST", &path, None).await.is(422);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -109,6 +109,7 @@ impl EventTally {
             | EventData::Launched { .. }
             | EventData::Conversation { .. }
             | EventData::ContextFilled { .. }
+            | EventData::Verified { .. }
             | EventData::Action { .. } => {}
         }
     }

@@ -72,6 +72,7 @@ impl Engine {
                             | EventData::Conversation { .. }
                             | EventData::Message { .. }
                             | EventData::ContextFilled { .. }
+                            | EventData::Verified { .. }
                             | EventData::Action { .. } => {}
                         },
                         Some(Push::Output { .. } | Push::Changed | Push::Unknown) => {}
@@ -112,6 +113,7 @@ impl Engine {
             | EventData::Conversation { .. }
             | EventData::Message { .. }
             | EventData::ContextFilled { .. }
+            | EventData::Verified { .. }
             | EventData::Action { .. } => None,
         }))
     }

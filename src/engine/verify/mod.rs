@@ -6,8 +6,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
@@ -15,7 +13,11 @@ use self::step::run;
 use super::Engine;
 use super::repository::read;
 use crate::claude::launch::environment;
-use crate::domain::{Decision, ErrorCode, OpError, Policy, SessionId, SessionSpec, Verdict};
+use crate::domain::{
+    Decision, ErrorCode, OpError, Policy, SessionId, SessionSpec, Verdict, Verification, VerificationStep,
+};
+use crate::holder::client::ANSWERS_WITHIN;
+use crate::wire::Request;
 
 /// How many projects one server checks at once: each check may take all cores.
 static ROOM: Semaphore = Semaphore::const_new(2);
@@ -28,38 +30,6 @@ const SCRIPT_WITHIN: Duration = Duration::from_secs(180);
 
 /// The tool of Claude Code under whose rules programs are run.
 const SHELL: &str = "Bash";
-
-/// What came of a project's own checks.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Verification {
-    /// Whether there is something to check and all of it passed.
-    pub ok: bool,
-    /// What was run, in this order.
-    pub steps: Vec<VerificationStep>,
-    /// How long it took, in milliseconds.
-    pub total_duration_ms: u64,
-    /// The outcome in words.
-    pub summary: String,
-}
-
-/// One check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct VerificationStep {
-    /// `tsc`, `build` or `test`.
-    pub name: String,
-    /// Whether it passed.
-    pub ok: bool,
-    /// How long it took, in milliseconds.
-    pub duration_ms: u64,
-    /// The end of what it printed, 64 KiB at most.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub output: Option<String>,
-    /// Why it did not pass.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-}
 
 /// A program to run.
 struct Check {
@@ -81,7 +51,7 @@ impl Engine {
     /// # Errors
     ///
     /// As for every call that names a session; `policy_refused`, `holder_unreachable`.
-    pub async fn verify(&self, id: SessionId) -> Result<Verification, OpError> {
+    pub async fn verify(&self, id: SessionId, by: &str) -> Result<Verification, OpError> {
         let row = self.row_of(id).await?;
         let dir = row.spec.directory();
         let at = dir.clone();
@@ -102,7 +72,13 @@ impl Engine {
         }
         let ok = !steps.is_empty() && steps.iter().all(|step| step.ok);
         let total_duration_ms = millis(start.elapsed());
-        Ok(Verification { ok, summary: summary(&steps, &dir), steps, total_duration_ms })
+        let told = Verification { ok, summary: summary(&steps, &dir), steps, total_duration_ms };
+        let request = Request::Verified { outcome: told.without_output(), by: by.to_owned() };
+        // A session that has ended has no journal to write to any more; the caller has the outcome all the same.
+        if let Err(error) = self.ask::<()>(&row, request, ANSWERS_WITHIN).await {
+            tracing::debug!(%error, session = %id, "the outcome of a verification was not journaled");
+        }
+        Ok(told)
     }
 }
 

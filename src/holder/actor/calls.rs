@@ -90,6 +90,10 @@ impl Actor {
                 self.reply(to, &stats);
             }
             Request::Policy { rules, by } => self.on_policy(to, rules, &by),
+            Request::Verified { outcome, by } => {
+                self.emit(EventData::Verified { outcome, by });
+                self.reply(to, &());
+            }
             Request::Hook { secret, event, payload, called } => {
                 self.hook_called = called;
                 self.on_hook(to, &secret, &event, payload);

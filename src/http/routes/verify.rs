@@ -6,13 +6,13 @@ use axum::http::StatusCode;
 use serde_json::Value;
 
 use crate::access::Permission;
-use crate::domain::SessionId;
+use crate::domain::{SessionId, Verification};
 use crate::http::call::Call;
 use crate::http::door::HttpDoor;
 use crate::http::input::Id;
 use crate::http::refusal::{Refusal, Reply};
 use crate::http::route::Route;
-use crate::ops::{SessionRef, Verification};
+use crate::ops::SessionRef;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![

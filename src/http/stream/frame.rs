@@ -226,6 +226,12 @@ fn parts(event: &Event) -> (String, Vec<Part>) {
         EventData::ContextFilled { .. } => {
             vec![part("context_warning", "session_context_warning", data)]
         }
+        EventData::Verified { outcome, .. } => {
+            let mut data = data;
+            data.remove("outcome");
+            let told = serde_json::to_value(outcome).unwrap_or_default();
+            vec![part("verification", "session_verification", with(data, told))]
+        }
         EventData::Action { .. } => vec![part("action", "session_action", data)],
         EventData::Gap { .. } => vec![part("gap", "gap", data)],
     };
@@ -272,7 +278,7 @@ fn with(mut data: Map<String, Value>, more: Value) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Source, StatusReport};
+    use crate::domain::{Source, StatusReport, Verification};
 
     fn event(data: EventData) -> Event {
         let at = Timestamp::from_millis(1000).unwrap();
@@ -337,6 +343,25 @@ mod tests {
             assert_eq!(told.len(), 1);
             assert_eq!(told[0].1["event"], "status");
         }
+    }
+
+    #[test]
+    fn what_came_of_a_projects_checks_is_told_as_it_is() {
+        let outcome = Verification {
+            ok: true,
+            steps: Vec::new(),
+            total_duration_ms: 7,
+            summary: "passed: test".into(),
+        };
+        let frame = Frame::of(&event(EventData::Verified { outcome, by: "http".into() }), "x", None);
+        let (one, all) = (read(&frame.one), read(&frame.all));
+        assert_eq!(
+            (&one[0].1["event"], &all[0].1["event"]),
+            (&json!("verification"), &json!("session_verification"))
+        );
+        let told =
+            json!({"ok": true, "steps": [], "totalDurationMs": 7, "summary": "passed: test", "by": "http"});
+        assert_eq!((&one[0].1["data"], &all[0].1["data"]), (&told, &told));
     }
 
     #[test]

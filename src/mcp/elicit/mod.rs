@@ -89,6 +89,7 @@ impl Asks {
                 | EventData::Conversation { .. }
                 | EventData::Message { .. }
                 | EventData::ContextFilled { .. }
+                | EventData::Verified { .. }
                 | EventData::Action { .. } => {}
             },
         }

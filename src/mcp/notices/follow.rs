@@ -227,6 +227,7 @@ impl Watched {
                 EventData::Launched { .. }
                 | EventData::Receipt(_)
                 | EventData::ContextFilled { .. }
+                | EventData::Verified { .. }
                 | EventData::Action { .. } => false,
             },
             (Self::Health, News::Event(event)) => {

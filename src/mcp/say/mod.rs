@@ -291,6 +291,7 @@ fn edge(event: &Event) -> Option<String> {
         | EventData::Conversation { .. }
         | EventData::Message { .. }
         | EventData::ContextFilled { .. }
+        | EventData::Verified { .. }
         | EventData::Action { .. } => None,
     }
 }
