@@ -67,6 +67,12 @@ impl Refusal {
         }))
     }
 
+    /// Answers with another status than the reason usually has.
+    pub(super) fn status(mut self, status: StatusCode) -> Self {
+        self.0.status = status;
+        self
+    }
+
     /// Names the next step.
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = hint.into();

@@ -152,7 +152,7 @@ async fn rules_of_a_live_session_are_changed_where_they_can_be_kept() {
     assert!(lab.project.join("a.txt").exists(), "the new rule did not count");
     // Claude Code would not ask about these, and learns only at its start to do so.
     let deny = json!([{"source": "aegisApi", "ruleBehavior": "deny", "toolName": "Read"}]);
-    let refused = server.call("PUT", &path, Some(deny)).await.is(501);
+    let refused = server.call("PUT", &path, Some(deny)).await.is(409);
     assert_eq!(refused["reason"], "unsupported");
     assert_eq!(server.get(&path).await.is(200)["permissionPolicy"], allow);
     server.call("PUT", &path, Some(json!([{"tool": "", "decision": "allow"}]))).await.is(400);

@@ -2,11 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::access::Permission;
-use crate::domain::{Decision, PolicyRule, SessionId};
+use crate::domain::{Decision, ErrorCode, PolicyRule, SessionId};
 use crate::http::call::Call;
 use crate::http::door::HttpDoor;
 use crate::http::input::{Body, Id};
@@ -83,7 +84,13 @@ async fn told(door: &HttpDoor, call: &Call, id: SessionId) -> Reply<Vec<PolicyRu
 
 async fn set(door: &HttpDoor, call: &Call, id: SessionId, rules: Vec<PolicyRule>) -> Reply<Vec<PolicyRule>> {
     let request = SetPolicy { session_id: id.to_string(), rules };
-    Ok(door.aegis.set_policy(&call.caller, request).await?)
+    match door.aegis.set_policy(&call.caller, request).await {
+        // The door can do it; this session cannot, as it was launched.
+        Err(error) if error.code == ErrorCode::Unsupported => {
+            Err(Refusal::from(error).status(StatusCode::CONFLICT))
+        }
+        told => Ok(told?),
+    }
 }
 
 async fn rules(State(door): State<HttpDoor>, call: Call, Id(id): Id<SessionId>) -> Reply<Json<Rules>> {
