@@ -153,9 +153,9 @@ impl App {
             }
             let changes = match engine.outbox_changes().await {
                 Ok(changes) => changes,
-                // The system watches only so many things for one user.
+                // A full or read-only disk, which may be mended while channels run.
                 Err(error) => {
-                    tracing::warn!(%error, "the outbox cannot be watched: it is looked at each second");
+                    tracing::warn!(%error, "nobody can tell the channels of news: they look each second");
                     return look_again_and_again(&channels, sessions).await;
                 }
             };

@@ -57,6 +57,9 @@ impl HttpServer {
     }
 }
 
+/// How long one thing is waited for on a stream that says something now and then, if only that it lives.
+const LONGEST: Duration = PATIENCE.saturating_mul(3);
+
 impl Events {
     /// The next frame; none when the stream is over.
     pub async fn next(&mut self) -> Option<Shown> {
@@ -91,21 +94,31 @@ impl Events {
     /// The frames up to one that is so, itself included.
     pub async fn until(&mut self, what: &str, wanted: impl Fn(&Shown) -> bool) -> Vec<Shown> {
         let mut seen = Vec::new();
-        while let Some(shown) = self.next().await {
-            seen.push(shown);
-            if seen.last().is_some_and(&wanted) {
-                return seen;
+        let found = timeout(LONGEST, async {
+            while let Some(shown) = self.next().await {
+                seen.push(shown);
+                if seen.last().is_some_and(&wanted) {
+                    return true;
+                }
             }
+            false
+        });
+        match found.await {
+            Ok(true) => seen,
+            Ok(false) => panic!("the stream ended before {what}: {seen:#?}"),
+            Err(_) => panic!("no {what} came in time: {seen:#?}"),
         }
-        panic!("the stream ended before {what}: {seen:#?}");
     }
 
     /// The frames up to the stream's end.
     pub async fn rest(&mut self) -> Vec<Shown> {
         let mut seen = Vec::new();
-        while let Some(shown) = self.next().await {
-            seen.push(shown);
-        }
+        let all = timeout(LONGEST, async {
+            while let Some(shown) = self.next().await {
+                seen.push(shown);
+            }
+        });
+        all.await.expect("the stream ends");
         seen
     }
 }
