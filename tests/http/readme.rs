@@ -5,6 +5,7 @@ use tokio::process::Command;
 
 use crate::support::Lab;
 use crate::support::http::HttpServer;
+use crate::support::processes::come;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_lines_of_the_readme_work() {
@@ -33,6 +34,7 @@ async fn the_lines_of_the_readme_work() {
     let pipelines = server.get("/v1/pipelines").await.is(200);
     let pipeline = format!("/v1/pipelines/{}", pipelines[0]["id"].as_str().unwrap());
     server.call("DELETE", &pipeline, None).await.is(200);
-    while server.get(&pipeline).await.is(200)["endedAt"].is_null() {}
+    let over = async || (!server.get(&pipeline).await.is(200)["endedAt"].is_null()).then_some(());
+    come("the pipeline's end", over).await;
     assert_eq!(server.get("/v1/sessions").await.is(200)["total"], 0);
 }

@@ -128,13 +128,14 @@ impl Host {
 
     pub(crate) async fn until(&mut self, id: &str, wanted: &str) {
         let mut wait = json!({"sessionIds": [id], "until": [wanted], "timeoutMs": 50000});
-        loop {
+        for _ in 0..3 {
             let waited = self.tool("wait_for_session", wait.clone()).await;
             if waited["timedOut"] == false {
                 return;
             }
             wait["cursor"] = waited["cursor"].clone();
         }
+        panic!("{id} is never {wanted}");
     }
 
     /// The next thing the server says unasked with this method, within so long.

@@ -7,6 +7,7 @@ use aegis::rehearsal::{Reply, Script};
 use rstest::rstest;
 
 use crate::support::Lab;
+use crate::support::processes::come;
 use crate::support::tasks::Driver;
 
 fn script() -> Script {
@@ -46,9 +47,7 @@ async fn t9_clear_resume_and_fork_keep_the_chain(#[values("2.1.197", "2.1.330")]
     driver.screen(&id, "/clear").await;
     terminal.input.send(AttachInput::Keys(b"\r".to_vec())).await.unwrap();
     drop(terminal);
-    while driver.show(&id).await.conversations.len() < 2 {
-        tokio::task::yield_now().await;
-    }
+    come("a second one", async || (driver.show(&id).await.conversations.len() > 1).then_some(())).await;
     say(&driver, &id, 2).await;
     assert_eq!(texts(&driver, &id).await, ["PROMPT 1", "Reply 1.", "PROMPT 2", "Reply 2."]);
     let chain = driver.show(&id).await.conversations;
