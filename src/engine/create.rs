@@ -1,6 +1,5 @@
 //! Creating a session: checked first, then an idle one taken, else a new one launched.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,9 +9,10 @@ use sha2::{Digest, Sha256};
 
 use super::link::{LISTED_WITHIN, Observed, outline, refused};
 use super::names::{LONGEST_NAME, below_any, check_name, check_worktree, make_name, work_dir};
+use super::passed::check_passed;
 use super::rebuild::{known, record_of};
 use super::{Created, Engine, NewSession};
-use crate::claude::launch::{environment, never};
+use crate::claude::launch::environment;
 use crate::claude::prompt::{self, Unsendable};
 use crate::claude::registry;
 use crate::config::OnTimeout;
@@ -67,7 +67,7 @@ impl Engine {
         if let Some(name) = &new.worktree {
             check_worktree(name, &dir)?;
         }
-        check_env(&new.env)?;
+        check_passed(new)?;
         if new.stall_threshold_ms.is_some_and(|millis| !STALL_THRESHOLDS.contains(&millis)) {
             let what = "stallThresholdMs must be from 1000 to 86400000";
             return Err(OpError::new(ErrorCode::InvalidArgument, what));
@@ -392,20 +392,6 @@ pub(super) fn scoped(owner_key: Option<&str>, key: String) -> String {
     match owner_key {
         Some(owner) => format!("key:{owner}/{key}"),
         None => key,
-    }
-}
-
-/// Checks the names of variables that a caller adds.
-///
-/// # Errors
-///
-/// `invalid_argument`.
-pub(super) fn check_env(env: &BTreeMap<String, String>) -> Result<(), OpError> {
-    match env.keys().find(|name| name.is_empty() || name.contains(['=', '\0']) || never(name)) {
-        Some(name) => {
-            Err(OpError::new(ErrorCode::InvalidArgument, format!("the variable `{name}` cannot be set")))
-        }
-        None => Ok(()),
     }
 }
 

@@ -24,6 +24,7 @@ mod memory;
 mod names;
 mod news;
 mod once;
+mod passed;
 mod pipeline;
 mod policy;
 mod prepare;

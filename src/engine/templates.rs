@@ -1,9 +1,9 @@
 //! Templates: what sessions are made from.
 
 use super::Engine;
-use super::create::check_env;
 use super::find::read_cursor;
 use super::names::{check_name, work_dir};
+use super::passed::check_env;
 use crate::domain::{
     ErrorCode, OpError, SecretEnv, Template, TemplateChange, TemplateId, Timestamp, nearest,
 };

@@ -43,6 +43,12 @@ async fn what_is_wrong_with_a_body_is_told() {
     assert!(unknown["error"].as_str().unwrap().contains("`promt`"), "{unknown}");
     let kind = server.post("/v1/sessions", json!({"workDir": 5})).await.is(400);
     assert_eq!(kind["details"][0]["path"], json!(["workDir"]));
+    // No program can be given these; Claude Code is not tried.
+    for (field, value) in [("model", json!("a\u{0}b")), ("env", json!({"NAME": "x".repeat(1 << 17)}))] {
+        let body = json!({"workDir": lab.work_dir(), "reuse": false, field: value});
+        let refused = server.post("/v1/sessions", body).await.is(400);
+        assert_eq!(refused["reason"], "invalid_argument", "{refused}");
+    }
     let refused = server.post("/v1/sessions", json!({"workDir": "/none/such"})).await.is(400);
     assert_eq!(
         (refused["code"].as_str(), refused["reason"].as_str()),
