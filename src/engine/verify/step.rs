@@ -88,12 +88,15 @@ async fn ended(
     let mut group = Group::start(command)?;
     let mut ours = receiver(ours)?;
     let pid = Pid::from_child(&group.child);
-    // Tells the end and leaves the leader to be waited for, so that the group's number stays taken.
-    let mut leader = tokio::task::spawn_blocking(move || {
+    // Tells the end and leaves the leader to be waited for, so that the group's number stays taken. A thread of its own:
+    // those of the runtime are few, and are for what is short.
+    let (tell, mut leader) = tokio::sync::oneshot::channel();
+    std::thread::Builder::new().name("verify-wait".into()).spawn(move || {
         while let Err(rustix::io::Errno::INTR) =
             waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
         {}
-    });
+        let _ = tell.send(());
+    })?;
     let in_time = timeout(check.within, async {
         loop {
             tokio::select! {
