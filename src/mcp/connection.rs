@@ -24,6 +24,10 @@ use super::door::McpDoor;
 const GRACE: Duration = Duration::from_millis(40);
 const _: () = assert!(GRACE.as_millis() < 100);
 
+/// How much the pipe to the client is made to hold, in bytes: most answers whole, so that writing one does not take
+/// turns with reading it. The system's own choice is 64 KiB (`man 7 pipe`); it keeps only what is in it in memory.
+const PIPE: usize = 256 << 10;
+
 /// Why a connection was not served to its end.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -60,6 +64,8 @@ pub enum Met {
 ///
 /// See [`ServeError`]. A client that leaves without a word is no error.
 pub async fn serve_stdio(door: McpDoor) -> Result<Met, ServeError> {
+    // Standard output may be no pipe, or the user have too many large ones already: that is only slower.
+    let _ = rustix::pipe::fcntl_setpipe_size(io::stdout(), PIPE);
     let (reader, writer) = rmcp::transport::io::stdio_pipes();
     serve(door, reader, writer).await
 }
