@@ -31,10 +31,6 @@ pub(super) struct Devtools {
     next: u64,
     /// The page that calls are for, once there is one.
     session: Option<String>,
-    /// The page's main frame, once there is one.
-    frame: Option<String>,
-    /// What the frame asked for last, where redirects have led it.
-    document: Option<String>,
     /// Events that came while something else was waited for.
     events: VecDeque<Value>,
 }
@@ -43,27 +39,12 @@ impl Devtools {
     pub(super) fn new(input: PipeReader, output: PipeWriter) -> io::Result<Self> {
         let input = BufReader::new(Receiver::from_owned_fd(input.into())?);
         let output = Sender::from_owned_fd(output.into())?;
-        Ok(Self {
-            input,
-            output,
-            next: 0,
-            session: None,
-            frame: None,
-            document: None,
-            events: VecDeque::new(),
-        })
+        Ok(Self { input, output, next: 0, session: None, events: VecDeque::new() })
     }
 
-    /// Makes all further calls ones of this page. A page's main frame is named as the page is.
-    pub(super) fn enter(&mut self, session: &str, page: &str) {
+    /// Makes all further calls ones of this page.
+    pub(super) fn enter(&mut self, session: &str) {
         self.session = Some(session.to_owned());
-        self.frame = Some(page.to_owned());
-    }
-
-    /// The address that the page asked for last, which redirects may have made another than it was sent to. Known once
-    /// `Network` is enabled.
-    pub(super) fn document(&self) -> Option<&str> {
-        self.document.as_deref()
     }
 
     /// Calls a method and gives its result.
@@ -85,9 +66,7 @@ impl Devtools {
                 }
                 return Ok(message["result"].take());
             }
-            if !self.asks(&message) {
-                self.events.push_back(message);
-            }
+            self.events.push_back(message);
         }
     }
 
@@ -101,20 +80,7 @@ impl Devtools {
             if message["method"] == method {
                 return Ok(());
             }
-            self.asks(&message);
         }
-    }
-
-    /// Notes what the page asks for. Returns whether the message is about the network.
-    fn asks(&mut self, message: &Value) -> bool {
-        let params = &message["params"];
-        if message["method"] == "Network.requestWillBeSent"
-            && params["type"] == "Document"
-            && params["frameId"].as_str() == self.frame.as_deref()
-        {
-            self.document = params["request"]["url"].as_str().map(str::to_owned);
-        }
-        message["method"].as_str().is_some_and(|method| method.starts_with("Network."))
     }
 
     async fn read(&mut self) -> Result<Value, DevtoolsError> {

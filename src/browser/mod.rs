@@ -133,22 +133,17 @@ impl Browser {
             .prefix("aegis-browser-")
             .tempdir()
             .map_err(|error| failed(error.to_string()))?;
-        let (mut child, mut devtools) = start(program, profile.path()).map_err(failed)?;
-        let taken = tokio::time::timeout(WITHIN, picture(&mut devtools, proxy.addr, shot)).await;
+        let (mut child, devtools) = start(program, profile.path()).map_err(failed)?;
+        let taken = tokio::time::timeout(WITHIN, picture(devtools, proxy.addr, shot)).await;
         // Gone with all of its helpers, which end when it does; then nobody writes into the profile any more.
         let _ = child.kill().await;
         match taken {
             Err(_) => Err(ShotError::TooLong),
             // What the browser says of a connection that the proxy refused says less.
-            Ok(Err(ShotError::NotLoaded(said))) => {
-                // Only of the page's own: the browser asks for things of its own too.
-                let asked = devtools.document().and_then(|url| Url::parse(url).ok());
-                let host = asked.as_ref().and_then(Url::host).map(|host| host.to_string());
-                Err(match host.and_then(|host| proxy.refused(&host)) {
-                    Some(why) => ShotError::Refused(why),
-                    None => ShotError::NotLoaded(said),
-                })
-            }
+            Ok(Err(ShotError::NotLoaded(said))) => match proxy.refused() {
+                Some(why) => Err(ShotError::Refused(why)),
+                None => Err(ShotError::NotLoaded(said)),
+            },
             Ok(other) => other,
         }
     }
@@ -199,7 +194,7 @@ fn start(program: &Path, profile: &Path) -> Result<(tokio::process::Child, Devto
     Ok((child, Devtools::new(ours_in, ours_out).map_err(failed)?))
 }
 
-async fn picture(devtools: &mut Devtools, proxy: SocketAddr, shot: &Shot) -> Result<Picture, ShotError> {
+async fn picture(mut devtools: Devtools, proxy: SocketAddr, shot: &Shot) -> Result<Picture, ShotError> {
     let server = format!("http://{proxy}");
     let context = json!({ "proxyServer": server, "proxyBypassList": "<-loopback>" });
     let context = devtools.call("Target.createBrowserContext", context).await?;
@@ -207,12 +202,10 @@ async fn picture(devtools: &mut Devtools, proxy: SocketAddr, shot: &Shot) -> Res
     let page = devtools.call("Target.createTarget", target).await?;
     let attach = json!({ "targetId": page["targetId"], "flatten": true });
     let attached = devtools.call("Target.attachToTarget", attach).await?;
-    let page = page["targetId"].as_str().unwrap_or_default();
-    devtools.enter(attached["sessionId"].as_str().unwrap_or_default(), page);
+    devtools.enter(attached["sessionId"].as_str().unwrap_or_default());
     let size = json!({ "width": shot.width, "height": shot.height, "deviceScaleFactor": 1, "mobile": false });
     devtools.call("Emulation.setDeviceMetricsOverride", size).await?;
     devtools.call("Page.enable", json!({})).await?;
-    devtools.call("Network.enable", json!({})).await?;
     let going = devtools.call("Page.navigate", json!({ "url": shot.url.as_str() })).await?;
     if let Some(error) = going["errorText"].as_str() {
         return Err(ShotError::NotLoaded(error.to_owned()));

@@ -1,7 +1,6 @@
 //! The proxy through which a browser loads everything: it looks names up itself, checks each address, and connects to
 //! exactly the one it checked.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,9 +22,6 @@ use crate::names::Lookup;
 /// How long a connection to a page's server may take.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(10);
 
-/// How many refused hosts are remembered: a page may name any number.
-const MOST_REFUSED: usize = 1000;
-
 /// A running proxy; it ends with this value.
 pub(super) struct Proxy {
     pub(super) addr: SocketAddr,
@@ -37,8 +33,8 @@ pub(super) struct Proxy {
 struct Told {
     lookup: Arc<dyn Lookup>,
     reach: Reach,
-    /// Which hosts were refused, and why.
-    refused: Mutex<BTreeMap<String, String>>,
+    /// Why the last address was refused, if one was.
+    refused: Mutex<Option<String>>,
 }
 
 impl Drop for Proxy {
@@ -52,7 +48,7 @@ impl Proxy {
     pub(super) async fn start(lookup: Arc<dyn Lookup>, reach: Reach) -> io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let addr = listener.local_addr()?;
-        let told = Arc::new(Told { lookup, reach, refused: Mutex::default() });
+        let told = Arc::new(Told { lookup, reach, refused: Mutex::new(None) });
         let shared = told.clone();
         let task = tokio::spawn(async move {
             // Ended with the proxy, as all that was started for it.
@@ -65,9 +61,9 @@ impl Proxy {
         Ok(Self { addr, told, task: task.abort_handle() })
     }
 
-    /// Why a host was refused, if it was.
-    pub(super) fn refused(&self, host: &str) -> Option<String> {
-        self.told.refused.lock().unwrap_or_else(PoisonError::into_inner).get(host).cloned()
+    /// Why the last address was refused, if one was.
+    pub(super) fn refused(&self) -> Option<String> {
+        self.told.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -139,10 +135,7 @@ fn target(uri: &Uri) -> Result<(Host<String>, u16), String> {
 
 async fn open(host: &Host<String>, port: u16, told: &Told) -> Result<TcpStream, String> {
     let found = lookup(host, port, &*told.lookup, told.reach).await.inspect_err(|why| {
-        let mut refused = told.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        if refused.len() < MOST_REFUSED {
-            refused.insert(host.to_string(), why.clone());
-        }
+        *told.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(why.clone());
     })?;
     let connecting = TcpStream::connect(found.as_slice());
     match tokio::time::timeout(CONNECTS_WITHIN, connecting).await {

@@ -112,12 +112,16 @@ async fn a_session_is_driven_from_its_topic(#[values("2.1.197", "2.1.330")] vers
     assert!(!said.contains("canary"));
 }
 
+/// The stand-in makes a file when it is told `MAKE`, and asks before.
+fn makes() -> Value {
+    json!({"rules": [{"on": "MAKE", "steps": [
+        {"tool": {"input": {"command": "touch made"}, "creates": "made"}}, {"say": "Made."}]}]})
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn topics_and_buttons_outlive_the_server() {
     let telegram = Telegram::start().await;
-    let rules = json!([{"on": "MAKE", "steps": [
-        {"tool": {"input": {"command": "touch made"}, "creates": "made"}}, {"say": "Made."}]}]);
-    let lab = telegram.in_lab(Lab::fake(json!({"rules": rules})).build().await);
+    let lab = telegram.in_lab(Lab::fake(makes()).build().await);
     let server = Server::start(&lab).await;
     let created = server.call("create_session", json!({"workDir": lab.work_dir(), "prompt": "MAKE"})).await;
     let id = created["id"].as_str().unwrap().to_owned();
@@ -136,9 +140,7 @@ async fn topics_and_buttons_outlive_the_server() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_message_that_was_cut_short_has_buttons_that_do_something() {
     let telegram = Telegram::start().await;
-    let rules = json!([{"on": "MAKE", "steps": [
-        {"tool": {"input": {"command": "touch made"}, "creates": "made"}}, {"say": "Made."}]}]);
-    let (lab, faults) = Faults::in_lab(Lab::fake(json!({"rules": rules})).build().await);
+    let (lab, faults) = Faults::in_lab(Lab::fake(makes()).build().await);
     let lab = telegram.in_lab(lab);
     let first = Server::start(&lab).await;
     let driver = Driver::new(&lab);
@@ -162,9 +164,7 @@ async fn a_message_that_was_cut_short_has_buttons_that_do_something() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_killed_over_a_tap_leaves_no_button_that_does_nothing() {
     let telegram = Telegram::start().await;
-    let rules = json!([{"on": "MAKE", "steps": [
-        {"tool": {"input": {"command": "touch made"}, "creates": "made"}}, {"say": "Made."}]}]);
-    let (lab, faults) = Faults::in_lab(Lab::fake(json!({"rules": rules})).build().await);
+    let (lab, faults) = Faults::in_lab(Lab::fake(makes()).build().await);
     let lab = telegram.in_lab(lab);
     let first = Server::start(&lab).await;
     let driver = Driver::new(&lab);
